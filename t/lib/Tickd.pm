@@ -1,0 +1,354 @@
+package Tickd;
+
+# Starts a tickd for a test, waits until it answers, talks to it, stops it and looks at what it
+# left behind. Never sleeps for luck: every wait is for a fact, with a deadline.
+#
+#   TICKD_BUILD      where tickd was built (default: the current directory)
+#   TICKD_SRC        the source directory (default: the parent of this file's t/)
+#   TICKD_TEST_DATA  real ticks (default: TICKD_SRC/../shared/data)
+#   TICKD_WRAPPER    a command to run tickd under, e.g. "valgrind -q --error-exitcode=99"
+#   TICKD_TEST_SLOW  factor for all deadlines
+#   TICKD_TEST_ROUNDS  factor for the random tests
+#   TICKD_SEED       repeats a random test
+
+use v5.26;
+use warnings;
+use feature 'signatures';
+no warnings 'experimental::signatures';
+
+use Cwd qw(abs_path getcwd);
+use Exporter 'import';
+use File::Basename qw(dirname);
+use File::Temp;
+use JSON::PP ();
+use POSIX qw(WNOHANG);
+use Test::More;
+use Tickd::Http;
+use Time::HiRes qw(time);
+
+our @EXPORT = qw(build source seconds tickd scratch wait_for run_tickd parse_raw is_error is_answer);
+
+my $source = abs_path($ENV{TICKD_SRC} // dirname(__FILE__) . '/../..');
+my $build = abs_path($ENV{TICKD_BUILD} // getcwd);
+my $slow = $ENV{TICKD_TEST_SLOW} || 1;
+my $made_by = $$;
+my %running;
+
+sub build () { return $build }
+sub source () { return $source }
+
+# seconds(N): a deadline of N seconds on a machine that is not slowed down.
+sub seconds ($n) { return $n * $slow }
+
+# tickd(): the command, in its wrapper.
+sub tickd () {
+    my $program = "$build/tickd";
+    -x $program or BAIL_OUT("no $program: set TICKD_BUILD to the build directory");
+    return ((split ' ', $ENV{TICKD_WRAPPER} // ''), $program);
+}
+
+# scratch(): a directory of its own, gone at the end.
+sub scratch () { return File::Temp->newdir('tickd-test-XXXXXX', TMPDIR => 1) }
+
+# wait_for(SECONDS, CODE): until CODE is true; its value, or false when the time is up.
+sub wait_for ($limit, $code) {
+    my $deadline = time + seconds($limit);
+    while (1) {
+        my $value = $code->();
+        return $value if $value;
+        return $value if time >= $deadline;
+        select undef, undef, undef, 0.005;
+    }
+}
+
+# start(data =>, workers =>, options => ['name=value', ...], listen => [...], args => [...]):
+# a server in the foreground that answers; fails the test file if it does not.
+sub start ($class, %opt) {
+    my $self = $class->spawn(%opt);
+    if (!wait_for(20, sub { $self->answers || $self->gone })) {
+        $self->dump_log;
+        BAIL_OUT('tickd does not answer');
+    }
+    if ($self->gone) {
+        $self->dump_log;
+        BAIL_OUT("tickd ended with $self->{status} instead of serving");
+    }
+    return $self;
+}
+
+# spawn: start, without waiting for an answer.
+sub spawn ($class, %opt) {
+    my $dir = scratch();
+    my $self = bless { dir => $dir, log => "$dir/log", %opt }, $class;
+    my @command = (
+        tickd(), '-f', defined $opt{data} ? ('-d', "$opt{data}") : (),
+        (map { ('-l', $_) } @{ $opt{listen} // ['127.0.0.1:0'] }),
+        '-w', $opt{workers} // 2,
+        (map { ('-o', $_) } 'revalidate=0', @{ $opt{options} // [] }),
+        @{ $opt{args} // [] },
+    );
+    $self->{pid} = fork // die "fork: $!";
+    if (!$self->{pid}) {
+        POSIX::setpgid(0, 0);
+        open STDIN, '<', '/dev/null';
+        open STDOUT, '>>', $self->{log};
+        open STDERR, '>>&', \*STDOUT;
+        $ENV{LC_ALL} = 'C';
+        exec { $command[0] } @command or POSIX::_exit(127);
+    }
+    POSIX::setpgid($self->{pid}, $self->{pid});
+    $running{ $self->{pid} } = $self;
+    return $self;
+}
+
+sub log_text ($self) {
+    open my $file, '<', $self->{log} or return '';
+    local $/;
+    return <$file> // '';
+}
+
+# track(): kill it at the end, if it is left.
+sub track ($self) { $running{ $self->{pid} } = $self; return }
+
+# addresses(): as logged, in the order of the log: '127.0.0.1:4711', '[::1]:4712', 'unix:/path'.
+sub addresses ($self) {
+    my @found;
+    while ($self->log_text =~ /listening on (\S+)/g) {
+        my $address = $1 =~ s/[,;.]\z//r;
+        push @found, $address;
+    }
+    return @found;
+}
+
+# answers(): whether /health is 200 on each listener.
+sub answers ($self) {
+    my @addresses = $self->addresses;
+    return 0 if @addresses < @{ $self->{listen} // [1] };
+    for my $address (@addresses) {
+        my $http = $self->connect($address, quietly => 1) or return 0;
+        return 0 if $http->get('/health')->{status} != 200;
+    }
+    return 1;
+}
+
+sub port ($self) {
+    my ($address) = grep { /\A127\.0\.0\.1:/ } $self->addresses;
+    return $address =~ s/.*://r;
+}
+
+# connect(ADDRESS): a client on a new connection; to 127.0.0.1 unless told.
+sub connect ($self, $address = undef, %opt) {
+    $address //= '127.0.0.1:' . ($self->{port} //= $self->port);
+    my $timeout = $opt{timeout} // seconds(10);
+    my %where = $address =~ m{\Aunix:(.+)\z} ? (path => $1)
+        : $address =~ /\A\[?(.+?)\]?:(\d+)\z/ ? (host => $1, port => $2) : die "no address: $address";
+    my $http = Tickd::Http->connect(%where, %opt, timeout => $timeout);
+    die "cannot connect to $address: $!" if !$http && !$opt{quietly};
+    return $http;
+}
+
+# get(TARGET, HEADER => VALUE ...): on a connection of its own.
+sub get ($self, $target, @headers) { return $self->connect->get($target, @headers) }
+
+# gone(): whether the process ended; then {status} is its wait status.
+sub gone ($self) {
+    return 1 if defined $self->{status};
+    my $reaped = waitpid $self->{pid}, WNOHANG;
+    return 0 if $reaped == 0;
+    $self->{status} = $reaped == $self->{pid} ? $? : -1;
+    delete $running{ $self->{pid} };
+    return 1;
+}
+
+sub signal ($self, $name) { return kill $name, $self->{pid} }
+
+# stop(SIGNAL, SECONDS): its wait status, or undef if it had to be killed.
+sub stop ($self, $signal = 'TERM', $limit = 10) {
+    return $self->{status} if $self->gone;
+    $self->signal($signal);
+    return $self->{status} if wait_for($limit, sub { $self->gone });
+    diag "tickd $self->{pid} did not end on SIG$signal";
+    $self->dump_log;
+    $self->_kill;
+    return undef;
+}
+
+# stop_ok(NAME): stopped by TERM with status 0, and with a clean log.
+sub stop_ok ($self, $name = 'the server') {
+    my $status = $self->stop;
+    my $ok = is($status, 0, "$name stops with exit status 0");
+    $ok = $self->log_ok($name) && $ok;
+    $self->dump_log if !$ok;
+    return $ok;
+}
+
+# log_ok(NAME): no sanitizer or valgrind found anything, and no worker died by itself.
+sub log_ok ($self, $name = 'the server') {
+    my @bad = grep { /AddressSanitizer|LeakSanitizer|runtime error:|ThreadSanitizer|ERROR SUMMARY: [1-9]|Assertion|Invalid (?:read|write) of/ }
+        split /\n/, $self->log_text;
+    return ok(!@bad, "$name leaves no complaint of a sanitizer in its log") || diag join "\n", @bad;
+}
+
+sub dump_log ($self) {
+    my @lines = split /\n/, $self->log_text;
+    splice @lines, 0, @lines - 200, '(...)' if @lines > 200;
+    diag join "\n", 'log of tickd:', map { "  $_" } @lines;
+    return;
+}
+
+# workers(): the process ids of the children that live, in order.
+sub workers ($self) {
+    my @children;
+    my $parent = $self->{master} // $self->{pid};
+    opendir my $proc, '/proc' or return;
+    for my $pid (grep { /\A\d+\z/ } readdir $proc) {
+        open my $stat, '<', "/proc/$pid/stat" or next;
+        my $line = <$stat> // next;
+        my ($state, $ppid) = $line =~ /\A.*\) (\S) (\d+)/s or next;
+        push @children, $pid if $ppid == $parent && $state ne 'Z';
+    }
+    return sort { $a <=> $b } @children;
+}
+
+# title(PID): its command line.
+sub title ($pid) {
+    open my $file, '<', "/proc/$pid/cmdline" or return '';
+    local $/;
+    return (<$file> // '') =~ tr/\0/ /r =~ s/ +\z//r;
+}
+
+sub _kill ($self) {
+    kill 'KILL', -$self->{pid}, $self->{pid};
+    waitpid $self->{pid}, 0 if !defined $self->{status};
+    $self->{status} //= $?;
+    delete $running{ $self->{pid} };
+    return;
+}
+
+# run_tickd(SECONDS, ARGUMENTS): run to its end; {status (exit code, 'signal N' or 'timeout'), out, err}.
+sub run_tickd ($limit, @arguments) {
+    my $dir = scratch();
+    my $pid = fork // die "fork: $!";
+    if (!$pid) {
+        POSIX::setpgid(0, 0);
+        open STDIN, '<', '/dev/null';
+        open STDOUT, '>', "$dir/out";
+        open STDERR, '>', "$dir/err";
+        $ENV{LC_ALL} = 'C';
+        my @command = (tickd(), @arguments);
+        exec { $command[0] } @command or POSIX::_exit(127);
+    }
+    POSIX::setpgid($pid, $pid);
+    my $ended = wait_for($limit, sub { waitpid($pid, WNOHANG) == $pid });
+    my $status = $ended ? ($? & 127 ? 'signal ' . ($? & 127) : $? >> 8) : 'timeout';
+    if (!$ended) {
+        kill 'KILL', -$pid;
+        waitpid $pid, 0;
+    }
+    return { status => $status, map { $_ => Tickd::_slurp("$dir/$_") } qw(out err) };
+}
+
+sub _slurp ($path) {
+    open my $file, '<:raw', $path or return '';
+    local $/;
+    return <$file> // '';
+}
+
+# parse_raw(BODY): {line, json, data => {column => bytes}}, everything about the form checked; or {error}.
+sub parse_raw ($body) {
+    my $end = index $body, "\n";
+    return { error => 'no line' } if $end < 0;
+    my $line = substr $body, 0, $end;
+    return { error => "line and newline have @{[ $end + 1 ]} bytes" } if ($end + 1) % 64;
+    my $text = $line =~ s/ *\z//r;
+    return { error => 'more padding than needed' } if length($line) - length($text) != 63 - length($text) % 64;
+    my $json = eval { JSON::PP->new->decode($text) } // return { error => "no JSON: $@" };
+    my ($offset, %data) = (0);
+    for my $column (@{ $json->{columns} }) {
+        return { error => "$column->{name} at $column->{offset}, not $offset" } if $column->{offset} != $offset;
+        return { error => "$column->{name}: lengths do not multiply" }
+            if $column->{num_records} * $column->{record_size} != $column->{data_length};
+        return { error => "$column->{name}: num_records differs" }
+            if $column->{num_records} != $json->{columns}[0]{num_records};
+        $data{ $column->{name} } = substr $body, $end + 1 + $offset, $column->{data_length};
+        $offset += $column->{data_length};
+    }
+    my $rest = length($body) - $end - 1;
+    return { error => "$rest bytes follow the line, not $offset" } if $rest != $offset;
+    return { line => $line, json => $json, data => \%data };
+}
+
+# is_error(RESPONSE, STATUS, PARAMETER, NAME): an error as API.md section 4 has them. STATUS may be a
+# regex; PARAMETER undef (not looked at), a name, or a regex. Returns its text.
+sub is_error ($r, $status, $parameter, $name) {
+    my @wrong;
+    push @wrong, "response: $r->{error}" if $r->{error};
+    push @wrong, "status $r->{status}, expected $status"
+        if ref $status ? $r->{status} !~ $status : $r->{status} != $status;
+    my $json = eval { JSON::PP->new->utf8->decode($r->{body}) };
+    if (!$r->{error}) {
+        push @wrong, 'body is no JSON ending in one newline' if ref $json ne 'HASH' || $r->{body} !~ /[^\n]\n\z/;
+        push @wrong, 'no text in "error"' if ref $json eq 'HASH' && ($json->{error} // '') eq '';
+        push @wrong, 'type ' . ($r->{headers}{'content-type'} // 'none')
+            if ($r->{headers}{'content-type'} // '') !~ m{\Aapplication/json};
+        push @wrong, 'Cache-Control ' . ($r->{headers}{'cache-control'} // 'none')
+            if ($r->{headers}{'cache-control'} // '') !~ /\bno-store\b/;
+        push @wrong, 'no Access-Control-Allow-Origin' if !defined $r->{headers}{'access-control-allow-origin'};
+        push @wrong, 'framed by ' . $r->{framing} if $r->{framing} ne 'length';
+    }
+    my $named = ref $json eq 'HASH' ? $json->{parameter} : undef;
+    if (ref $parameter) {
+        push @wrong, "names '" . ($named // '(none)') . "', expected $parameter" if ($named // '') !~ $parameter;
+    } elsif (defined $parameter) {
+        push @wrong, "names '" . ($named // '(none)') . "', expected '$parameter'" if ($named // '') ne $parameter;
+    }
+    ok(!@wrong, $name) or diag join "\n", (map { "  $_" } @wrong), '  body: ' . Tickd::Http::show($r->{body});
+    return ref $json eq 'HASH' ? $json->{error} // '' : '';
+}
+
+# is_answer(RESPONSE, EXPECTED, NAME): byte for byte what the oracle said. Quiet (true) when it is right
+# and NAME is undef.
+sub is_answer ($r, $expected, $name = undef) {
+    my $wrong = wrong_answer($r, $expected);
+    if (defined $name) {
+        ok(!$wrong, $name) or diag "  $wrong";
+    }
+    return !$wrong;
+}
+
+sub wrong_answer ($r, $expected) {
+    return '' if $expected->{unsure} && !$r->{error};
+    return "response: $r->{error}" if $r->{error};
+    return "status $r->{status}, expected $expected->{status}"
+        . ($expected->{why} ? " ($expected->{why})" : '') . ', body: ' . Tickd::Http::show($r->{body})
+        if $r->{status} != $expected->{status};
+    if ($expected->{status} != 200) {
+        my $json = eval { JSON::PP->new->decode($r->{body}) } // return 'error is no JSON: ' . Tickd::Http::show($r->{body});
+        my @allowed = ref $expected->{parameter} ? @{ $expected->{parameter} } : $expected->{parameter} // ();
+        return 'names ' . ($json->{parameter} // '(none)') . ", expected @allowed"
+            if @allowed && !grep { $_ eq ($json->{parameter} // '') } @allowed;
+        return "names none of @{ $expected->{files} }: $json->{error}"
+            if $expected->{files} && !grep { index($json->{error}, $_) >= 0 } @{ $expected->{files} };
+        return '';
+    }
+    return '' if $r->{body} eq $expected->{body};
+    my $line = substr $r->{body}, 0, index($r->{body}, "\n");
+    return "line    : $line\nexpected: $expected->{line}" if $line ne $expected->{line};
+    my $at = 0;
+    my $step = 1 << 16;
+    $at += $step while substr($r->{body}, $at, $step) eq substr($expected->{body}, $at, $step);
+    $at++ while $at < length $r->{body} && substr($r->{body}, $at, 1) eq substr($expected->{body}, $at, 1);
+    return sprintf 'byte %d of %d (expected %d) differs; the line has %d: %s', $at, length $r->{body},
+        length $expected->{body}, length($line) + 1, $line;
+}
+
+# Whatever a test file left running ends with it; its exit status stays the test's.
+sub END {
+    return if $$ != $made_by;
+    my $status = $?;
+    $_->_kill for values %running;
+    $? = $status;
+    return;
+}
+
+1;
