@@ -22,11 +22,17 @@ struct seriesdir;
 #define SERIESDIR_FILE 128
 
 /**
+ * seriesdir_check_names(exchange, symbol, type):
+ * Whether the three are names that can be on disk. Returns 0, or -1 after a message.
+ */
+int seriesdir_check_names(const char *exchange, const char *symbol, const char *type);
+
+/**
  * seriesdir_open(data, exchange, symbol, type, durable):
  * Make the directories of the series in ${data}, which must exist, as far as they are missing,
  * and lock it. With ${durable}, seriesdir_sync and seriesdir_sync_file do their work, else
- * nothing. The three names must stay where they are until seriesdir_close. Returns NULL when a
- * name is not valid, on an I/O error, or when somebody else holds the lock.
+ * nothing. The names must be valid, and stay where they are until seriesdir_close. Returns NULL
+ * on an I/O error, or when somebody else holds the lock.
  */
 struct seriesdir *seriesdir_open(const char *data, const char *exchange, const char *symbol,
                                  const char *type, bool durable);

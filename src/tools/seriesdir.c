@@ -209,14 +209,15 @@ static int lock(const struct seriesdir *series)
     return 0;
 }
 
-static int check_names(const char *const names[LEVELS])
+int seriesdir_check_names(const char *exchange, const char *symbol, const char *type)
 {
+    const char *const names[LEVELS] = { exchange, symbol, type };
     static const char *const what[LEVELS] = { "exchange", "symbol", "type" };
 
     for (size_t i = 0; i < LEVELS; i++) {
         if (!name_valid(slice_of(names[i]))) {
-            log_error("'%s' is no name for the %s (1-64 of A-Z a-z 0-9 . _ : -, no dot at its "
-                      "start, no \"..\")",
+            log_error("'%s' cannot be the name of the %s (1-64 of A-Z a-z 0-9 . _ : -, no dot "
+                      "at its start, no \"..\")",
                       names[i], what[i]);
             return -1;
         }
@@ -249,8 +250,6 @@ struct seriesdir *seriesdir_open(const char *data, const char *exchange, const c
     const char *const names[LEVELS] = { exchange, symbol, type };
     struct seriesdir *series;
 
-    if (check_names(names))
-        return NULL;
     if ((series = calloc(1, sizeof(*series))) == NULL) {
         log_error("%m");
         return NULL;

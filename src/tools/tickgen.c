@@ -178,6 +178,14 @@ static void parse_options(int argc, char **argv)
     if (type != NULL && strcmp(type, "MD") != 0 && strcmp(type, "QUOTES") != 0 &&
         strcmp(type, "TRADES") != 0)
         USAGE("-t '%s': the types are MD, QUOTES and TRADES", type);
+    for (size_t i = 0; i <= named_count; i++) {
+        const char *symbol = i < named_count ? named[i] : "any";
+
+        if (seriesdir_check_names(exchange, symbol, "any")) {
+            log_error("try 'tickgen --help'");
+            exit(2);
+        }
+    }
     if (start < 0)
         start = (int32_t)(time(NULL) / DATE_SECONDS - (int64_t)days);
     if (start < DATE_FIRST || start + (int64_t)days - 1 > DATE_LAST)
