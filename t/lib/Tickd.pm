@@ -43,7 +43,7 @@ sub seconds ($n) { return $n * $slow }
 # tickd(): the command, in its wrapper.
 sub tickd () {
     my $program = "$build/tickd";
-    -x $program or BAIL_OUT("no $program: set TICKD_BUILD to the build directory");
+    -x $program or die "no $program: set TICKD_BUILD to the build directory\n";
     return ((split ' ', $ENV{TICKD_WRAPPER} // ''), $program);
 }
 
@@ -67,11 +67,11 @@ sub start ($class, %opt) {
     my $self = $class->spawn(%opt);
     if (!wait_for(20, sub { $self->answers || $self->gone })) {
         $self->dump_log;
-        BAIL_OUT('tickd does not answer');
+        die "tickd does not answer\n";
     }
     if ($self->gone) {
         $self->dump_log;
-        BAIL_OUT("tickd ended with $self->{status} instead of serving");
+        die "tickd ended with $self->{status} instead of serving\n";
     }
     return $self;
 }

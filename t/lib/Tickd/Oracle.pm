@@ -4,7 +4,8 @@ package Tickd::Oracle;
 # every row of every day in question is looked at. Written from API.md, not from the server.
 #
 # Rows are kept as spans [first, count] of a day, so that large answers can be built; spans come
-# from a look at each row, never from a search.
+# from a look at each row, never from a search. For large files that do not change (keep) the rows
+# below each second are counted once instead.
 
 use v5.26;
 use warnings;
@@ -305,18 +306,9 @@ sub forget ($self) { $self->{files} = {}; return }
 sub _spans ($self, $time, $nanos, $rows, $s, $sn, $e, $en) {
     my @spans;
     my ($from, $row) = (-1, 0);
-    if ($self->{keep} && !$nanos) {
-        # Nothing changes: the smallest and largest second were found by a look at each row.
-        my $extent = $time->{extent} //= do {
-            my ($low, $high) = (U32_MAX + 1, -1);
-            for (unpack 'V*', substr ${ $time->{bytes} }, 0, $rows * 4) {
-                $low = $_ if $_ < $low;
-                $high = $_ if $_ > $high;
-            }
-            [ $low, $high ];
-        };
-        return [] if $extent->[0] > $e || $extent->[1] < $s;
-        return [ [ 0, $rows ] ] if $s <= $extent->[0] && $extent->[1] <= $e && $rows;
+    if ($self->{keep}) {
+        my $counted = $time->{counted} //= counted($time->{bytes}, $rows);
+        return counted_spans($counted, $nanos, $s, $sn, $e, $en) if $counted->{rows} == $rows && $counted->{below};
     }
     if (!$nanos) {
         for (unpack 'V*', substr ${ $time->{bytes} }, 0, $rows * 4) {
@@ -343,6 +335,64 @@ sub _spans ($self, $time, $nanos, $rows, $s, $sn, $e, $en) {
         }
     }
     push @spans, [ $from, $row - $from ] if $from >= 0;
+    return \@spans;
+}
+
+# counted(BYTES, ROWS): for a day in order that does not change: how many rows lie below each second,
+# counted row by row once. No {below} if it is not in order.
+sub counted ($bytes, $rows) {
+    my $counted = { rows => $rows, low => 0, below => [] };
+    return $counted if !$rows;
+    my ($row, $last) = (0);
+    my $below = $counted->{below};
+    for (unpack 'V*', substr $$bytes, 0, $rows * 4) {
+        $counted->{low} = $last = $_ if !defined $last;
+        return { rows => $rows } if $_ < $last || $_ - $counted->{low} > 200_000;
+        $below->[ $_ - $counted->{low} ] //= $row;
+        $last = $_;
+        $row++;
+    }
+    push @$below, $rows;
+    # A second without rows has as many below it as the next one.
+    for (my $i = $#$below; $i > 0; $i--) {
+        $below->[ $i - 1 ] //= $below->[$i];
+    }
+    return $counted;
+}
+
+sub counted_spans ($counted, $nanos, $s, $sn, $e, $en) {
+    my $below = sub ($second) {
+        my $i = $second - $counted->{low};
+        return $i <= 0 ? 0 : $i > $#{ $counted->{below} } ? $counted->{rows} : $counted->{below}[$i];
+    };
+    my ($from, $to) = ($below->($s), $below->($e + 1));
+    return [] if $from >= $to;
+    return [ [ $from, $to - $from ] ] if !$nanos;
+    # Each row of the two boundary seconds is looked at.
+    my @spans;
+    my $add = sub ($first, $count) {
+        return if $count <= 0;
+        if (@spans && $spans[-1][0] + $spans[-1][1] == $first) {
+            $spans[-1][1] += $count;
+        } else {
+            push @spans, [ $first, $count ];
+        }
+    };
+    my $look = sub ($first, $end, $low, $high) {
+        my $row = $first;
+        for (unpack 'V*', substr ${ $nanos->{bytes} }, $first * 4, ($end - $first) * 4) {
+            $add->($row, 1) if $_ >= $low && $_ <= $high;
+            $row++;
+        }
+    };
+    if ($s == $e) {
+        $look->($from, $to, $sn, $en);
+    } else {
+        my ($inner, $outer) = ($below->($s + 1), $below->($e));
+        $look->($from, $inner, $sn, 1e9);
+        $add->($inner, $outer - $inner);
+        $look->($outer, $to, 0, $en);
+    }
     return \@spans;
 }
 

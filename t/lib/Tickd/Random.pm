@@ -85,7 +85,7 @@ sub random_series ($data, $symbol) {
         last if $day > day_of('2099-12-31');
         my @times = seconds_of($day, pick(@SHAPES));
         push @days, $day;
-        push @seconds, map { pick(@times) } 1 .. 12 if @times;
+        push @seconds, map { $times[ rand @times ] } 1 .. 12 if @times;
         push @seconds, $times[0], $times[-1] if @times;
         my $rows = @times;
         my %day;
