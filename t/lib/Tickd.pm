@@ -26,7 +26,7 @@ use Test::More;
 use Tickd::Http;
 use Time::HiRes qw(time);
 
-our @EXPORT = qw(build source seconds tickd scratch wait_for run_tickd parse_raw is_error is_answer);
+our @EXPORT = qw(build source sanitized seconds tickd scratch wait_for run_tickd parse_raw is_error is_answer);
 
 my $source = abs_path($ENV{TICKD_SRC} // dirname(__FILE__) . '/../..');
 my $build = abs_path($ENV{TICKD_BUILD} // getcwd);
@@ -36,6 +36,9 @@ my %running;
 
 sub build () { return $build }
 sub source () { return $source }
+
+# sanitized(): whether a sanitizer watches this build.
+sub sanitized () { return _slurp("$build/config.h") =~ /^#define SANITIZED\b/m }
 
 # seconds(N): a deadline of N seconds on a machine that is not slowed down.
 sub seconds ($n) { return $n * $slow }
