@@ -58,8 +58,12 @@ static int complain(const struct csv *csv, const char *reason)
 /* A row that is none: an error, or one more that is skipped. */
 static int bad_row(struct loader *loader, const struct csv *csv, const char *reason)
 {
-    if (!loader->job->skip_bad)
-        return complain(csv, reason);
+    if (!loader->job->skip_bad) {
+        complain(csv, reason);
+        if (csv_line(csv) == 1)
+            log_error("if that is a header line, say --skip-header");
+        return -1;
+    }
     loader->skipped++;
     if (loader->skipped <= SKIPPED_TOLD) {
         progress_clear();
