@@ -1,0 +1,79 @@
+#ifndef API_ANSWER_H
+#define API_ANSWER_H
+
+#include <stdbool.h>
+
+#include "base/arena.h"
+#include "base/failure.h"
+#include "base/request.h"
+#include "base/slice.h"
+#include "query/body.h"
+#include "query/gather.h"
+#include "query/plan.h"
+#include "query/query.h"
+#include "store/store.h"
+
+/* What every endpoint needs: one for each worker. */
+struct api {
+    const struct config *config;
+    struct store *store;
+    bool draining; /* the server is stopping */
+};
+
+/* One answer, from the request to its last byte. Endpoints fill it in; whoever speaks the
+ * protocol sends it. */
+struct answer {
+    struct arena arena;
+    struct failure failure; /* with a status: the answer is this error */
+
+    int status;
+    const char *content_type; /* NULL: without a body */
+    const char *allow;        /* the Allow header field; NULL: none */
+    bool preflight;           /* say what browsers may do */
+    bool chunked;             /* may be sent in chunks where the protocol has them */
+    struct body body;
+
+    /* In the making. */
+    struct query query;
+    struct gather gather;
+    struct plan plan;
+};
+
+enum answer_state {
+    ANSWER_READY,
+    ANSWER_MORE, /* call route_more after others had their turn */
+};
+
+/**
+ * answer_init(answer, arena_bytes):
+ * Make ${answer} ready for its first request, with a block of ${arena_bytes} that is kept
+ * between requests.
+ */
+void answer_init(struct answer *answer, size_t arena_bytes);
+
+/**
+ * answer_memory(answer, status, content_type, body):
+ * Answer with the bytes of ${body}, which must live as long as the answer.
+ */
+void answer_memory(struct answer *answer, int status, const char *content_type,
+                   struct slice body);
+
+/**
+ * answer_failed(answer):
+ * Turn the answer's failure into an answer: a line of JSON. Whatever it was before is let go.
+ */
+void answer_failed(struct answer *answer);
+
+/**
+ * answer_clear(answer):
+ * Let go of everything but the first block of memory: ready for the next request.
+ */
+void answer_clear(struct answer *answer);
+
+/**
+ * answer_free(answer):
+ * Let go of everything.
+ */
+void answer_free(struct answer *answer);
+
+#endif

@@ -1,0 +1,21 @@
+#ifndef API_ROUTE_H
+#define API_ROUTE_H
+
+#include "api/answer.h"
+
+/**
+ * route_begin(api, request, answer):
+ * Find the endpoint that ${request} is for and begin its answer. When ANSWER_READY, ${answer}
+ * is whole, be it an error.
+ * ${request} may go afterwards.
+ */
+enum answer_state route_begin(struct api *api, const struct request *request,
+                              struct answer *answer);
+
+/**
+ * route_more(api, answer):
+ * Go on with an answer that was ANSWER_MORE.
+ */
+enum answer_state route_more(struct api *api, struct answer *answer);
+
+#endif

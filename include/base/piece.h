@@ -1,0 +1,13 @@
+#ifndef BASE_PIECE_H
+#define BASE_PIECE_H
+
+#include <stddef.h>
+
+/* A stretch of an answer's bytes, in memory or in the mapping of a file, on its way to the
+ * socket. */
+struct piece {
+    const char *at;
+    size_t len;
+};
+
+#endif

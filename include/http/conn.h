@@ -1,0 +1,48 @@
+#ifndef HTTP_CONN_H
+#define HTTP_CONN_H
+
+#include <stdbool.h>
+
+#include "api/answer.h"
+#include "system/config.h"
+#include "system/loop.h"
+
+/* The HTTP connections of a worker. */
+
+struct conn_pool;
+
+/**
+ * conn_pool_new(loop, api, config):
+ * A pool for connections on ${loop} that are answered by ${api}; both, and ${config}, must
+ * outlive it. NULL without memory. To be given to conn_pool_free.
+ */
+struct conn_pool *conn_pool_new(struct loop *loop, struct api *api,
+                                const struct config *config);
+
+/**
+ * conn_accept(pool, fd):
+ * Serve the connected socket ${fd}, which is the pool's from now on: a callback for
+ * loop_listen, with the pool as its argument.
+ */
+void conn_accept(void *pool, int fd);
+
+/**
+ * conn_pool_drain(pool):
+ * Let every connection end with its next answer.
+ */
+void conn_pool_drain(struct conn_pool *pool);
+
+/**
+ * conn_pool_count(pool):
+ * Connections that are open.
+ */
+size_t conn_pool_count(const struct conn_pool *pool);
+
+/**
+ * conn_pool_free(pool):
+ * Close all connections and give back ${pool}. Not from within a callback of its loop. NULL is
+ * fine.
+ */
+void conn_pool_free(struct conn_pool *pool);
+
+#endif

@@ -1,0 +1,65 @@
+#ifndef HTTP_HTTP1_H
+#define HTTP_HTTP1_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/failure.h"
+#include "base/request.h"
+#include "system/config.h"
+
+/*
+ * HTTP/1 requests out of bytes (RFC 9112). llhttp parses; before it sees a head, the head's
+ * bytes are looked at line by line, and everything that two parsers could understand in two
+ * ways is refused.
+ */
+
+/* How far the head of a request was looked at. All zeros: not at all. */
+struct http1_scan {
+    size_t at;      /* where the first line begins that is not complete */
+    size_t target;  /* length of the request line, once that is */
+    unsigned lines; /* complete lines, without empty ones before the first */
+};
+
+enum http1_result {
+    HTTP1_MORE, /* the bytes so far are fine, and not all */
+    HTTP1_DONE,
+    HTTP1_BAD, /* the failure says why; the connection cannot go on */
+};
+
+/**
+ * http1_head(bytes, len, scan, config, request, consumed, failure):
+ * Look for the head of a request in ${len} ${bytes}, the same ones as before and more; ${scan}
+ * is all zeros at first. When it is DONE, ${request} is filled in with slices of ${bytes}, and
+ * ${consumed} is the length of the head.
+ */
+enum http1_result http1_head(const char *bytes, size_t len, struct http1_scan *scan,
+                             const struct config *config, struct request *request,
+                             size_t *consumed, struct failure *failure);
+
+/* A body that is being read. */
+struct http1_body;
+
+/**
+ * http1_body_new(head, len, most):
+ * Begin to read the body that follows the ${len} bytes of a complete ${head} and that may have
+ * ${most} bytes, framing included. NULL without memory. To be given to http1_body_free.
+ */
+struct http1_body *http1_body_new(const char *head, size_t len, uint64_t most);
+
+/**
+ * http1_body_drop(body, bytes, len, consumed, failure):
+ * Read ${len} more ${bytes} and drop what is the body's. When it is DONE, ${consumed} of them
+ * were its last ones; when there is MORE to come, all of them.
+ */
+enum http1_result http1_body_drop(struct http1_body *body, const char *bytes, size_t len,
+                                  size_t *consumed, struct failure *failure);
+
+/**
+ * http1_body_free(body):
+ * Give back ${body}; NULL is fine.
+ */
+void http1_body_free(struct http1_body *body);
+
+#endif

@@ -1,0 +1,21 @@
+#ifndef PROCESS_HERITAGE_H
+#define PROCESS_HERITAGE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/cpu.h"
+#include "system/config.h"
+
+/* All that a worker inherits from its master. */
+struct heritage {
+    const struct config *config;
+    size_t listener_count;
+    const int *listeners; /* listening sockets, shared by all workers */
+    int slot;             /* which of the workers it is, from 0 */
+    int cpu;              /* the core it runs on; -1: any */
+    int ready_fd;         /* a byte written here says that it serves */
+    int master_fd;        /* reads its end when the master is gone */
+};
+
+#endif

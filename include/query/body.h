@@ -1,0 +1,88 @@
+#ifndef QUERY_BODY_H
+#define QUERY_BODY_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/piece.h"
+#include "base/slice.h"
+#include "query/gather.h"
+#include "query/plan.h"
+
+/*
+ * The body of an answer, handed out piece by piece: some memory, and after it, if there is a
+ * plan, the rows of the plan, column after column. Rows that lie together in a file are handed
+ * out where they are mapped; rows of a step, and of a day whose times step back, are copied
+ * together.
+ */
+
+/* What a batch of pieces refers to: files to look at once the pieces were handed over, and days
+ * to let go. */
+#define BODY_BATCH 64
+
+struct body_use {
+    struct day *day;
+    const struct dayfile *file;
+    unsigned place; /* its column's, in the series */
+    uint64_t
+        size; /* bytes that the file must still have, if these were its last rows; else 0 */
+};
+
+struct body {
+    struct slice lead;
+    uint64_t length; /* bytes of everything */
+
+    struct gather *gather; /* NULL: only the lead */
+    const struct plan *plan;
+    struct arena *arena;
+
+    /* The next row: of a column, of a day of the plan. */
+    unsigned column, day;
+    uint64_t taken;  /* rows of that day handed out */
+    uint64_t row;    /* where the next one is looked for, while taken > 0 and they are copied */
+    uint64_t passed; /* rows of the range passed before it */
+
+    char *scratch; /* of copied rows, in the arena */
+    size_t scratch_used;
+    unsigned use_count;
+    struct body_use uses[BODY_BATCH];
+};
+
+/**
+ * body_of(body, lead):
+ * Make ${body} one of the bytes of ${lead} only.
+ */
+void body_of(struct body *body, struct slice lead);
+
+/**
+ * body_of_rows(body, lead, gather, plan, data_bytes, arena):
+ * Make ${body} one of ${lead} and, behind it, the ${data_bytes} bytes of the rows of ${plan}
+ * from the files of ${gather}; all of them, and ${arena}, must outlive the body. To be ended
+ * with body_end.
+ */
+void body_of_rows(struct body *body, struct slice lead, struct gather *gather,
+                  const struct plan *plan, uint64_t data_bytes, struct arena *arena);
+
+/**
+ * body_next(body, pieces, most, quota):
+ * Hand out the next bytes, at most about ${quota} of them, as up to ${most} ${pieces}, which
+ * are valid until body_sent. Returns how many; 0 at the end; -1 if the rest cannot be had as it
+ * was promised (logged).
+ */
+int body_next(struct body *body, struct piece *pieces, int most, uint64_t quota);
+
+/**
+ * body_sent(body):
+ * The pieces of the last body_next were handed over. Returns 0, or -1 if a file turned out to
+ * have been cut off under them (logged): then the answer must end short.
+ */
+int body_sent(struct body *body);
+
+/**
+ * body_end(body):
+ * Let go of everything, at any time. All zeros is fine.
+ */
+void body_end(struct body *body);
+
+#endif

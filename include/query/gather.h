@@ -1,0 +1,94 @@
+#ifndef QUERY_GATHER_H
+#define QUERY_GATHER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/failure.h"
+#include "query/query.h"
+#include "store/day.h"
+#include "store/store.h"
+
+/*
+ * The facts that a query's answer is made from: which days have rows in the range, and which
+ * rows. Days are looked at in slices, so that a query over thousands of them lets others have
+ * their turn.
+ */
+
+/* What a file was when it was looked at: what is sent later must still be that. */
+struct gather_file {
+    dev_t device;
+    ino_t inode;
+    uint64_t size;
+    int64_t mtime;
+};
+
+/* A day with rows in the range. */
+struct gather_day {
+    int32_t number;
+    bool live;
+    struct timespan span;
+    struct day
+        *day; /* held until gather_end; NULL where that would be too many files: then ... */
+    struct gather_file *files; /* ... what its files were, by place in gather's columns */
+};
+
+struct gather {
+    struct store *store;
+    const struct query *query;
+    struct series *series;  /* held until gather_end */
+    struct timerange range; /* of the query; in whole seconds where the series has no nanos */
+    unsigned *columns; /* places in the series: the query's columns, then those only needed to
+                          choose rows */
+    unsigned column_count; /* of the query's */
+    unsigned needed_count; /* of all */
+    bool use_nanos;
+    int32_t next, last; /* days still to look at */
+    unsigned files_held;
+    unsigned room; /* in days and in skipped */
+    struct gather_day *days;
+    unsigned day_count;
+    int32_t *skipped; /* days left out because of "missing=skip" */
+    unsigned skipped_count;
+    uint64_t rows; /* in the range, over all days */
+};
+
+enum gather_state {
+    GATHER_DONE,
+    GATHER_MORE,   /* call gather_step again, after others had their turn */
+    GATHER_FAILED, /* the failure says why */
+};
+
+/**
+ * gather_begin(gather, store, query, arena, failure):
+ * Find the series and the columns of ${query}. ${query} and ${arena} must outlive ${gather}.
+ * Returns 0, or -1 with
+ * ${failure}; gather_end is to be called in both cases.
+ */
+int gather_begin(struct gather *gather, struct store *store, const struct query *query,
+                 struct arena *arena, struct failure *failure);
+
+/**
+ * gather_step(gather, arena, failure):
+ * Look at some more days.
+ */
+enum gather_state gather_step(struct gather *gather, struct arena *arena,
+                              struct failure *failure);
+
+/**
+ * gather_open(gather, day, column, found):
+ * Have the file of ${column} (its place in gather's columns) on the gathered ${day} open, and
+ * make ${found} its day, held: to be given to day_release. Returns 0, or -1 if it is not the
+ * file any more that was gathered.
+ */
+int gather_open(struct gather *gather, const struct gather_day *day, unsigned column,
+                struct day **found);
+
+/**
+ * gather_end(gather):
+ * Let go of all that is held. All zeros is fine.
+ */
+void gather_end(struct gather *gather);
+
+#endif

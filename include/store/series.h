@@ -1,0 +1,77 @@
+#ifndef STORE_SERIES_H
+#define STORE_SERIES_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include "base/coltype.h"
+#include "base/failure.h"
+#include "base/slice.h"
+#include "store/days.h"
+#include "store/store.h"
+
+/*
+ * A series: the directory {exchange}/{symbol}/{type}, with the days and the columns that its
+ * file names show. What is known is trusted for "revalidate" and read anew when the directory's
+ * modification time has changed; a directory that was read within two seconds of that time may
+ * have changed since without showing it, and is read again.
+ */
+
+struct series_column {
+    char name[65];
+    unsigned char len;
+    struct coltype type;
+};
+
+struct series {
+    struct lru_entry entry;
+    char path[3 * 65];                   /* "exchange/symbol/type" */
+    struct slice exchange, symbol, type; /* in path */
+    int fd;                              /* the directory */
+    dev_t device;
+    ino_t inode;
+    int64_t mtime;    /* nanoseconds, when the directory was read */
+    bool dirty;       /* read too soon after mtime */
+    uint64_t checked; /* store time of the last look */
+    struct days days;
+    unsigned column_count;
+    unsigned column_room;
+    struct series_column
+        *columns; /* in the order they were met in; one that is gone keeps its place */
+};
+
+/* The place of the column "time", which every series has, in its columns. */
+#define SERIES_TIME 0
+
+/* Columns of one directory that are known; what exceeds them is left out, with a warning. */
+#define SERIES_COLUMNS_MAX 4096
+
+/**
+ * series_get(store, exchange, symbol, type, failure):
+ * The series of these valid names, up to date and pinned: to be given to series_release. NULL
+ * with ${failure} filled in where there is none (404), where DATA is missing (503) or on an
+ * error (500).
+ */
+struct series *series_get(struct store *store, struct slice exchange, struct slice symbol,
+                          struct slice type, struct failure *failure);
+
+/**
+ * series_column(series, name):
+ * The place of the column ${name} in ${series}'s columns; -1 if no file has that name.
+ */
+int series_column(const struct series *series, struct slice name);
+
+/**
+ * series_hold(store, series), series_release(store, series):
+ * Pin ${series} once more; undo one pin.
+ */
+void series_hold(struct store *store, struct series *series);
+void series_release(struct store *store, struct series *series);
+
+/**
+ * series_free(store, entry):
+ * For the store's table: give back the series of ${entry}.
+ */
+void series_free(void *store, struct lru_entry *entry);
+
+#endif

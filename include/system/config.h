@@ -1,0 +1,101 @@
+#ifndef SYSTEM_CONFIG_H
+#define SYSTEM_CONFIG_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/slice.h"
+#include "system/coltypes.h"
+
+/*
+ * The options of options.def as a struct with one member each. Filled in before the workers are
+ * forked and never changed afterwards.
+ */
+
+struct config_list {
+    size_t count;
+    char **items;
+};
+
+typedef char *config_string;
+typedef struct config_list config_list;
+typedef uint64_t config_number, config_size;
+typedef uint64_t config_duration; /* milliseconds */
+typedef unsigned config_choice;   /* the place of the word among its choices, from 0 */
+
+struct config {
+#define STRING config_string
+#define LIST config_list
+#define NUMBER config_number
+#define SIZE config_size
+#define DURATION config_duration
+#define CHOICE config_choice
+#define OPTION(kind, name, standard, least, most, argument, help) kind name;
+#include "system/options.def"
+#undef OPTION
+#undef STRING
+#undef LIST
+#undef NUMBER
+#undef SIZE
+#undef DURATION
+#undef CHOICE
+    struct coltypes *coltypes; /* what "type" says, as a table */
+};
+
+/* The choices of "missing". */
+enum { CONFIG_MISSING_ERROR, CONFIG_MISSING_SKIP, CONFIG_MISSING_PREFIX };
+/* The choices of "framing". */
+enum { CONFIG_FRAMING_CHUNKED, CONFIG_FRAMING_LENGTH };
+/* The choices of "unsorted". */
+enum { CONFIG_UNSORTED_SERVE, CONFIG_UNSORTED_ERROR };
+
+/**
+ * config_new(void):
+ * A configuration in which every option has its default; NULL without memory. To be given to
+ * config_free.
+ */
+struct config *config_new(void);
+
+/**
+ * config_set(config, name, value, problem, size):
+ * Give the option ${name} the ${value} (a LIST: one more item). Returns 0, or -1 with one line
+ * about what is wrong in the ${size} bytes of ${problem}.
+ */
+int config_set(struct config *config, const char *name, const char *value, char *problem,
+               size_t size);
+
+/**
+ * config_set_pair(config, pair, problem, size):
+ * As config_set, from one text "name=value".
+ */
+int config_set_pair(struct config *config, const char *pair, char *problem, size_t size);
+
+/**
+ * config_complete(config, problem, size):
+ * Let LISTs that are still empty have their default. To be called once, after the last
+ * config_set. Returns 0, or -1 with a line in ${problem}.
+ */
+int config_complete(struct config *config, char *problem, size_t size);
+
+/**
+ * config_choice_named(choices, word):
+ * The place of ${word} among ${choices}, which are separated by "|"; -1 if it is none.
+ */
+int config_choice_named(const char *choices, struct slice word);
+
+/**
+ * config_each(visit, arg):
+ * Call ${visit} for each option, in the order of options.def, with its name, what stands for
+ * its argument, its default and its one-line description.
+ */
+void config_each(void (*visit)(void *arg, const char *name, const char *argument,
+                               const char *standard, const char *help),
+                 void *arg);
+
+/**
+ * config_free(config):
+ * Give back ${config}; NULL is fine.
+ */
+void config_free(struct config *config);
+
+#endif

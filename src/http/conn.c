@@ -1,0 +1,593 @@
+#include "http/conn.h"
+
+#include <errno.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "api/route.h"
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "http/http1.h"
+#include "http/reply.h"
+#include "http/send.h"
+#include "store/store.h"
+
+/* Memory that an exchange keeps between requests, and how many idle ones are kept. */
+#define ARENA_BYTES 16384
+#define SPARE_MAX 64
+
+/* What a client may still send after an error before we stop listening. */
+#define LINGER_BYTES (1 << 20)
+
+/* Connections over max_connections that are told so; even more are just closed. */
+#define REFUSED_MAX 64
+
+/* One request and its answer; an idle connection has none. */
+struct exchange {
+    struct answer answer;
+    struct reply reply;
+    struct send send;
+    struct request request; /* its slices are void once it is routed, but for id and origin */
+    bool keep_alive;
+    struct exchange *next_spare;
+};
+
+struct conn {
+    struct loop_io io;
+    struct conn_pool *pool;
+    enum {
+        CONN_HEAD,   /* waiting for a request, or in the middle of its head */
+        CONN_BODY,   /* reading past the body of a request */
+        CONN_ROUTE,  /* the request is there */
+        CONN_GATHER, /* its answer is in the making */
+        CONN_REPLY,  /* its answer is ready to be sent */
+        CONN_SEND,   /* being sent */
+        CONN_LINGER, /* answered with an error: what still comes is dropped */
+    } state;
+    struct buf in; /* received and not dealt with, from in_at on */
+    size_t in_at;
+    struct http1_scan scan;
+    struct http1_body *body;
+    struct exchange *exchange;
+    bool timed;                /* the time of the request under way is running */
+    bool served;               /* there was a request before */
+    uint64_t linger_left;      /* bytes */
+    struct conn *next, **link; /* in the pool's list */
+};
+
+struct conn_pool {
+    struct loop *loop;
+    struct api *api;
+    const struct config *config;
+    struct conn *all;
+    size_t count;
+    struct exchange *spare;
+    size_t spare_count;
+};
+
+static struct conn *of_io(struct loop_io *io)
+{
+    return (struct conn *)((char *)io - offsetof(struct conn, io));
+}
+
+static struct exchange *exchange_take(struct conn_pool *pool)
+{
+    struct exchange *exchange = pool->spare;
+
+    if (exchange != NULL) {
+        pool->spare = exchange->next_spare;
+        pool->spare_count--;
+        return exchange;
+    }
+    exchange = calloc(1, sizeof(*exchange));
+    if (exchange != NULL)
+        answer_init(&exchange->answer, ARENA_BYTES);
+    return exchange;
+}
+
+static void exchange_release(struct conn *conn)
+{
+    struct conn_pool *pool = conn->pool;
+    struct exchange *exchange = conn->exchange;
+
+    if (exchange == NULL)
+        return;
+    conn->exchange = NULL;
+    if (pool->spare_count == SPARE_MAX) {
+        answer_free(&exchange->answer);
+        free(exchange);
+        return;
+    }
+    answer_clear(&exchange->answer);
+    exchange->next_spare = pool->spare;
+    pool->spare = exchange;
+    pool->spare_count++;
+}
+
+static void conn_close(struct conn *conn)
+{
+    loop_close(conn->pool->loop, &conn->io);
+}
+
+/* The bytes at hand: those kept from before, or those just received. */
+struct input {
+    const char *at;
+    size_t len;
+};
+
+/* Take an exchange for the request that has just been read. Without memory, the connection
+ * closes. */
+static struct exchange *begin_exchange(struct conn *conn, const struct request *request)
+{
+    struct exchange *exchange = exchange_take(conn->pool);
+
+    if (exchange == NULL) {
+        log_error("out of memory: a connection is closed");
+        conn_close(conn);
+        return NULL;
+    }
+    exchange->request = *request;
+    exchange->keep_alive = request->keep_alive && !conn->pool->api->draining;
+    conn->exchange = exchange;
+    return exchange;
+}
+
+/* Answer with a failure that leaves no way to go on reading, and end the connection. */
+static void give_up(struct conn *conn, const struct failure *failure)
+{
+    struct exchange *exchange = conn->exchange;
+
+    exchange->keep_alive = false;
+    exchange->answer.failure = *failure;
+    answer_failed(&exchange->answer);
+    conn->state = CONN_REPLY;
+}
+
+static void give_up_without_request(struct conn *conn, const struct failure *failure)
+{
+    static const struct request none = { .minor = 1 };
+
+    if (begin_exchange(conn, &none) != NULL)
+        give_up(conn, failure);
+}
+
+/*
+ * A request with a body waits until that was read past. Its slices lie in input that goes
+ * meanwhile, so it is read once more, from a copy.
+ */
+static void begin_body(struct conn *conn, const char *head, size_t len)
+{
+    struct exchange *exchange = conn->exchange;
+    struct failure failure = { 0 };
+    struct http1_scan scan = { 0 };
+    size_t consumed;
+    char *copy = arena_take(&exchange->answer.arena, len);
+
+    conn->state = CONN_BODY;
+    if (copy != NULL)
+        memcpy(copy, head, len);
+    conn->body = http1_body_new(head, len, conn->pool->config->max_body);
+    if (copy == NULL || conn->body == NULL ||
+        http1_head(copy, len, &scan, conn->pool->config, &exchange->request, &consumed,
+                   &failure) != HTTP1_DONE) {
+        failure_set(&failure, 503, NULL, "out of memory");
+        give_up(conn, &failure);
+    }
+}
+
+/* Look for a request in the input. Returns whether there is something to go on with. */
+static bool read_head(struct conn *conn, struct input *input)
+{
+    struct request request;
+    struct failure failure = { 0 };
+    size_t consumed = 0;
+    enum http1_result result = http1_head(input->at, input->len, &conn->scan,
+                                          conn->pool->config, &request, &consumed, &failure);
+
+    if (result == HTTP1_MORE)
+        return false;
+    conn->scan = (struct http1_scan){ 0 };
+    conn->timed = false;
+    if (result == HTTP1_BAD) {
+        input->len = 0;
+        give_up_without_request(conn, &failure);
+        return true;
+    }
+    if (begin_exchange(conn, &request) == NULL)
+        return true;
+    if (request.has_body)
+        begin_body(conn, input->at, consumed);
+    else
+        conn->state = CONN_ROUTE;
+    input->at += consumed;
+    input->len -= consumed;
+    return true;
+}
+
+/* Read past the body of a request. Returns whether there is something to go on with. */
+static bool read_body(struct conn *conn, struct input *input)
+{
+    struct failure failure = { 0 };
+    size_t consumed = 0;
+    enum http1_result result =
+        http1_body_drop(conn->body, input->at, input->len, &consumed, &failure);
+
+    input->at += consumed;
+    input->len -= consumed;
+    if (result == HTTP1_MORE)
+        return false;
+    http1_body_free(conn->body);
+    conn->body = NULL;
+    if (result == HTTP1_DONE) {
+        conn->state = CONN_ROUTE;
+    } else {
+        input->len = 0;
+        give_up(conn, &failure);
+    }
+    return true;
+}
+
+/* What is needed of the request after its bytes are gone: the fields that the answer's head
+ * repeats. */
+static void keep_fields(struct exchange *exchange)
+{
+    struct slice *fields[] = { &exchange->request.id, &exchange->request.origin };
+
+    for (size_t i = 0; i < 2; i++) {
+        char *copy = arena_take(&exchange->answer.arena, fields[i]->len);
+
+        if (copy == NULL)
+            fields[i]->len = 0;
+        else if (fields[i]->len > 0)
+            fields[i]->at = memcpy(copy, fields[i]->at, fields[i]->len);
+    }
+}
+
+static void route(struct conn *conn)
+{
+    struct conn_pool *pool = conn->pool;
+    struct exchange *exchange = conn->exchange;
+
+    store_begin(pool->api->store, loop_now(pool->loop), clock_wall());
+    enum answer_state state = route_begin(pool->api, &exchange->request, &exchange->answer);
+    conn->state = state == ANSWER_MORE ? CONN_GATHER : CONN_REPLY;
+    keep_fields(exchange);
+}
+
+static void reply(struct conn *conn)
+{
+    struct exchange *exchange = conn->exchange;
+    struct answer *answer = &exchange->answer;
+    bool bodiless = answer->content_type == NULL || exchange->request.method == REQUEST_HEAD;
+
+    if (reply_make(&exchange->reply, answer, &exchange->request, exchange->keep_alive,
+                   conn->pool->config)) {
+        log_error("out of memory: a connection is closed");
+        conn_close(conn);
+        return;
+    }
+    send_begin(&exchange->send, exchange->reply.head, bodiless ? NULL : &answer->body,
+               exchange->reply.tail);
+    conn->state = CONN_SEND;
+}
+
+/* The answer has left. An error may have left bytes unread, whose reset would overtake it. */
+static void end_answer(struct conn *conn, const struct input *input)
+{
+    struct conn_pool *pool = conn->pool;
+    bool keep_alive = conn->exchange->keep_alive;
+    bool linger = conn->exchange->answer.status >= 400 || input->len > 0;
+
+    exchange_release(conn);
+    if (keep_alive) {
+        conn->state = CONN_HEAD;
+    } else if (linger) {
+        conn->state = CONN_LINGER;
+        conn->linger_left = LINGER_BYTES;
+        loop_shutdown(&conn->io);
+        loop_expire(pool->loop, &conn->io, pool->config->linger_timeout);
+    } else {
+        conn_close(conn);
+    }
+}
+
+/* The rest of the answer cannot be had: say so while nothing was promised, else let the client
+ * see a short one. */
+static void break_off(struct conn *conn)
+{
+    struct exchange *exchange = conn->exchange;
+
+    if (exchange->send.begun || exchange->answer.failure.status != 0) {
+        conn_close(conn);
+        return;
+    }
+    failure_set(&exchange->answer.failure, 503, NULL, "the data changed while it was read");
+    answer_failed(&exchange->answer);
+    conn->state = CONN_REPLY;
+}
+
+/* Returns whether the conversation goes on at once; if not, the loop will say when. */
+static bool send_answer(struct conn *conn, const struct input *input)
+{
+    struct send *send = &conn->exchange->send;
+
+    switch (send_next(send)) {
+    case SEND_MORE:
+        loop_send(conn->pool->loop, &conn->io, send->iov + send->first, send->count);
+        return false;
+    case SEND_DONE:
+        end_answer(conn, input);
+        break;
+    case SEND_BROKEN:
+        break_off(conn);
+        break;
+    }
+    return true;
+}
+
+/* Ask for more of a request, within its time. */
+static void await_head(struct conn *conn, const struct input *input)
+{
+    const struct config *config = conn->pool->config;
+    bool begun = input->len > 0;
+
+    if (!begun)
+        loop_expire(conn->pool->loop, &conn->io,
+                    conn->served ? config->keepalive_timeout : config->header_timeout);
+    else if (!conn->timed)
+        loop_expire(conn->pool->loop, &conn->io, config->header_timeout);
+    conn->timed = begun;
+    loop_receive(conn->pool->loop, &conn->io);
+}
+
+/* The answer to "Expect: 100-continue" while the body has not begun to come. */
+static void await_body(struct conn *conn)
+{
+    static const struct iovec continue_line = { .iov_base =
+                                                    (char *)"HTTP/1.1 100 Continue\r\n\r\n",
+                                                .iov_len = 25 };
+    struct request *request = &conn->exchange->request;
+
+    if (!conn->timed) {
+        loop_expire(conn->pool->loop, &conn->io, conn->pool->config->header_timeout);
+        conn->timed = true;
+        if (request->expect_continue && request->minor == 1) {
+            loop_send(conn->pool->loop, &conn->io, &continue_line,
+                      1); /* sent() asks for the body then */
+            return;
+        }
+    }
+    loop_receive(conn->pool->loop, &conn->io);
+}
+
+/* The life of a connection: go on from its state as far as the input leads. */
+static void drive(struct conn *conn, struct input *input)
+{
+    while (!conn->io.closing) {
+        switch (conn->state) {
+        case CONN_HEAD:
+            if (read_head(conn, input))
+                break;
+            await_head(conn, input);
+            return;
+        case CONN_BODY:
+            if (read_body(conn, input))
+                break;
+            await_body(conn);
+            return;
+        case CONN_ROUTE:
+            route(conn);
+            break;
+        case CONN_GATHER:
+            loop_yield(conn->pool->loop, &conn->io);
+            return;
+        case CONN_REPLY:
+            reply(conn);
+            loop_expire(conn->pool->loop, &conn->io, conn->pool->config->send_timeout);
+            conn->timed = false;
+            conn->served = true;
+            break;
+        case CONN_SEND:
+            if (send_answer(conn, input))
+                break;
+            return;
+        case CONN_LINGER:
+            conn->linger_left -=
+                input->len < conn->linger_left ? input->len : conn->linger_left;
+            input->len = 0;
+            if (conn->linger_left == 0)
+                conn_close(conn);
+            else
+                loop_receive(conn->pool->loop, &conn->io);
+            return;
+        }
+    }
+}
+
+/* Go on with what was kept, and with ${len} new ${bytes}; keep what is not dealt with. */
+static void go_on(struct conn *conn, const char *bytes, size_t len)
+{
+    struct input input = { bytes, len };
+    bool kept = conn->in.len > conn->in_at;
+
+    if (kept) {
+        if (len > 0 && buf_append(&conn->in, bytes, len)) {
+            conn_close(conn);
+            return;
+        }
+        input = (struct input){ conn->in.bytes + conn->in_at, conn->in.len - conn->in_at };
+    }
+    drive(conn, &input);
+    if (kept) {
+        conn->in_at = conn->in.len - input.len;
+        /* What lies before in_at is only moved away when more is to be appended. */
+        if (input.len == 0 || conn->io.receiving) {
+            buf_drop(&conn->in, conn->in_at);
+            conn->in_at = 0;
+        }
+    } else if (input.len > 0 && buf_append(&conn->in, input.at, input.len)) {
+        conn_close(conn);
+    }
+}
+
+static void received(struct loop_io *io, const char *bytes, ssize_t count)
+{
+    if (count <= 0)
+        conn_close(of_io(io));
+    else
+        go_on(of_io(io), bytes, (size_t)count);
+}
+
+static void sent(struct loop_io *io, ssize_t count)
+{
+    struct conn *conn = of_io(io);
+
+    if (count == -EFAULT)
+        log_error("a file was cut off while it was sent: the answer ends short");
+    if (count < 0) {
+        conn_close(conn);
+    } else if (conn->state == CONN_BODY) {
+        loop_receive(conn->pool->loop, io);
+    } else {
+        send_sent(&conn->exchange->send, (size_t)count);
+        loop_expire(conn->pool->loop, io, conn->pool->config->send_timeout);
+        go_on(conn, NULL, 0);
+    }
+}
+
+static void resumed(struct loop_io *io)
+{
+    struct conn *conn = of_io(io);
+    struct conn_pool *pool = conn->pool;
+
+    store_begin(pool->api->store, loop_now(pool->loop), clock_wall());
+    if (route_more(pool->api, &conn->exchange->answer) == ANSWER_READY)
+        conn->state = CONN_REPLY;
+    go_on(conn, NULL, 0);
+}
+
+/* Time is up: a request that has begun is told so, all else just ends. */
+static void expired(struct loop_io *io)
+{
+    struct conn *conn = of_io(io);
+    struct failure failure;
+
+    failure_set(&failure, 408, NULL, "the request took too long to arrive");
+    if (conn->state == CONN_HEAD && conn->timed) {
+        buf_free(&conn->in);
+        conn->in_at = 0;
+        io->receiving = false;
+        give_up_without_request(conn, &failure);
+        go_on(conn, NULL, 0);
+    } else if (conn->state == CONN_BODY && !io->sending) {
+        io->receiving = false;
+        give_up(conn, &failure);
+        go_on(conn, NULL, 0);
+    } else {
+        conn_close(conn);
+    }
+}
+
+static void closed(struct loop_io *io)
+{
+    struct conn *conn = of_io(io);
+
+    exchange_release(conn);
+    http1_body_free(conn->body);
+    buf_free(&conn->in);
+    *conn->link = conn->next;
+    if (conn->next != NULL)
+        conn->next->link = conn->link;
+    conn->pool->count--;
+    free(conn);
+}
+
+static const struct loop_events events = {
+    .received = received,
+    .sent = sent,
+    .resumed = resumed,
+    .expired = expired,
+    .closed = closed,
+};
+
+static void refuse(struct conn *conn)
+{
+    struct failure failure;
+
+    failure_set(&failure, 503, NULL, "too many connections");
+    give_up_without_request(conn, &failure);
+}
+
+void conn_accept(void *arg, int fd)
+{
+    struct conn_pool *pool = arg;
+    struct conn *conn = NULL;
+
+    if (pool->count < pool->config->max_connections + REFUSED_MAX)
+        conn = calloc(1, sizeof(*conn));
+    if (conn == NULL || loop_add(pool->loop, &conn->io, fd, &events)) {
+        free(conn);
+        close(fd);
+        return;
+    }
+    conn->pool = pool;
+    conn->next = pool->all;
+    conn->link = &pool->all;
+    if (pool->all != NULL)
+        pool->all->link = &conn->next;
+    pool->all = conn;
+    if (pool->count++ >= pool->config->max_connections)
+        refuse(conn);
+    go_on(conn, NULL, 0);
+}
+
+struct conn_pool *conn_pool_new(struct loop *loop, struct api *api, const struct config *config)
+{
+    struct conn_pool *pool = calloc(1, sizeof(*pool));
+
+    if (pool == NULL)
+        return NULL;
+    pool->loop = loop;
+    pool->api = api;
+    pool->config = config;
+    return pool;
+}
+
+void conn_pool_drain(struct conn_pool *pool)
+{
+    pool->api->draining = true;
+    for (struct conn *conn = pool->all; conn != NULL; conn = conn->next) {
+        if (conn->exchange != NULL && conn->state < CONN_REPLY)
+            conn->exchange->keep_alive = false;
+    }
+}
+
+size_t conn_pool_count(const struct conn_pool *pool)
+{
+    return pool->count;
+}
+
+static void free_spare(struct conn_pool *pool)
+{
+    while (pool->spare != NULL) {
+        struct exchange *exchange = pool->spare;
+
+        pool->spare = exchange->next_spare;
+        answer_free(&exchange->answer);
+        free(exchange);
+    }
+    pool->spare_count = 0;
+}
+
+void conn_pool_free(struct conn_pool *pool)
+{
+    if (pool == NULL)
+        return;
+    for (struct conn *conn = pool->all; conn != NULL; conn = conn->next)
+        conn_close(conn);
+    loop_bury(pool->loop);
+    free_spare(pool);
+    free(pool);
+}

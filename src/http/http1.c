@@ -1,0 +1,484 @@
+#include "http/http1.h"
+
+#include <llhttp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+/* More than any method, the spaces and "HTTP/1.1" of a request line need. */
+#define LINE_SLACK 64
+
+/* RFC 9110 section 5.6.2: token */
+static bool is_token_byte(char c)
+{
+    if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9'))
+        return true;
+    return c != '\0' && strchr("!#$%&'*+-.^_`|~", c) != NULL;
+}
+
+static bool is_token(struct slice s)
+{
+    for (size_t i = 0; i < s.len; i++) {
+        if (!is_token_byte(s.at[i]))
+            return false;
+    }
+    return s.len > 0;
+}
+
+static enum http1_result bad(struct failure *failure, int status, const char *why)
+{
+    failure_set(failure, status, NULL, "%s", why);
+    return HTTP1_BAD;
+}
+
+/* What becomes of a method that is not served but may be read past, and of one that is nothing
+ * to us. */
+static int check_method(struct slice method, struct failure *failure)
+{
+    static const char *const known[] = { "GET", "HEAD",   "OPTIONS", "POST",
+                                         "PUT", "DELETE", "TRACE",   "PATCH" };
+
+    for (size_t i = 0; i < sizeof(known) / sizeof(*known); i++) {
+        if (slice_is(method, known[i]))
+            return 0;
+    }
+    /* After CONNECT the bytes would be another protocol's. */
+    if (slice_is(method, "CONNECT"))
+        return failure_set(failure, 405, NULL, "the method CONNECT is not allowed");
+    return failure_set(failure, 501, NULL, "the method is not known here");
+}
+
+static int check_version(struct slice version, struct failure *failure)
+{
+    if (slice_is(version, "HTTP/1.1") || slice_is(version, "HTTP/1.0"))
+        return 0;
+    if (version.len == 8 && memcmp(version.at, "HTTP/", 5) == 0 && version.at[6] == '.' &&
+        version.at[5] >= '0' && version.at[5] <= '9' && version.at[7] >= '0' &&
+        version.at[7] <= '9')
+        return failure_set(failure, 505, NULL, "only HTTP/1.0 and HTTP/1.1 are spoken here");
+    return failure_set(failure, 400, NULL,
+                       "the request line does not end with an HTTP version");
+}
+
+static int check_target(struct slice target, const struct config *config,
+                        struct failure *failure)
+{
+    if (target.len > config->max_target)
+        return failure_set(failure, 414, NULL, "the target is longer than %llu bytes",
+                           (unsigned long long)config->max_target);
+    if (target.len == 0)
+        return failure_set(failure, 400, NULL, "the request line has no target");
+    for (size_t i = 0; i < target.len; i++) {
+        if (target.at[i] <= 0x20 || target.at[i] >= 0x7f || target.at[i] == '#')
+            return failure_set(failure, 400, NULL,
+                               "the target has a byte that must be percent-encoded");
+    }
+    return 0;
+}
+
+/* RFC 9112 section 3: method SP target SP version, and nothing else. */
+static int check_request_line(struct slice line, const struct config *config,
+                              struct failure *failure)
+{
+    struct slice version, rest, method = slice_cut(line, ' ', &rest);
+    struct slice target = slice_cut(rest, ' ', &version);
+
+    if (!is_token(method) || rest.at == NULL)
+        return failure_set(failure, 400, NULL, "this is not an HTTP request");
+    if (version.at == NULL)
+        return failure_set(failure, 400, NULL, "the request line has no HTTP version");
+    if (check_version(version, failure) || check_target(target, config, failure))
+        return -1;
+    return check_method(method, failure);
+}
+
+/* RFC 9112 section 5: a name, at once a colon, and a value without control bytes; no folded
+ * lines. */
+static int check_field_line(struct slice line, struct failure *failure)
+{
+    struct slice value, name = slice_cut(line, ':', &value);
+
+    if (line.at[0] == ' ' || line.at[0] == '\t')
+        return failure_set(failure, 400, NULL, "a header line begins with a space");
+    if (value.at == NULL || !is_token(name))
+        return failure_set(failure, 400, NULL, "a header line has no proper name and colon");
+    for (size_t i = 0; i < value.len; i++) {
+        unsigned char c = (unsigned char)value.at[i];
+
+        if ((c < 0x20 && c != '\t') || c == 0x7f)
+            return failure_set(failure, 400, NULL, "a header value has a control byte");
+    }
+    return 0;
+}
+
+/* What the lines so far exceed, the last of which may be incomplete. */
+static int check_limits(const struct http1_scan *scan, size_t len, const struct config *config,
+                        struct failure *failure)
+{
+    if (scan->lines == 0) {
+        if (len - scan->at > config->max_target + LINE_SLACK)
+            return failure_set(failure, 414, NULL, "the target is longer than %llu bytes",
+                               (unsigned long long)config->max_target);
+    } else if (len - scan->target > config->max_header) {
+        return failure_set(failure, 431, NULL, "the header fields have more than %llu bytes",
+                           (unsigned long long)config->max_header);
+    } else if (scan->lines - 1 > config->max_headers) {
+        return failure_set(failure, 431, NULL, "more than %llu header fields",
+                           (unsigned long long)config->max_headers);
+    }
+    return 0;
+}
+
+/* Look at the lines that have become complete. DONE at the empty line that ends the head. */
+static enum http1_result scan_lines(const char *bytes, size_t len, struct http1_scan *scan,
+                                    const struct config *config, struct failure *failure)
+{
+    for (;;) {
+        const char *start = bytes + scan->at;
+        const char *end = len > scan->at ? memchr(start, '\n', len - scan->at) : NULL;
+
+        if (end == NULL)
+            break;
+        struct slice line = { start, (size_t)(end - start) };
+        scan->at += line.len + 1;
+        if (line.len == 0 || line.at[line.len - 1] != '\r')
+            return bad(failure, 400, "a line does not end with CR LF");
+        line.len--;
+        if (line.len == 0) {
+            if (scan->lines > 0)
+                return HTTP1_DONE;
+            if (scan->at > LINE_SLACK)
+                return bad(failure, 400, "too many empty lines before a request");
+            continue; /* RFC 9112 section 2.2: an empty line before a request is passed over */
+        }
+        if (scan->lines++ == 0) {
+            if (check_request_line(line, config, failure))
+                return HTTP1_BAD;
+            scan->target = scan->at;
+        } else if (check_field_line(line, failure)) {
+            return HTTP1_BAD;
+        }
+        if (check_limits(scan, scan->at, config, failure))
+            return HTTP1_BAD;
+    }
+    if (scan->lines == 0 && scan->at < len && bytes[scan->at] != '\r' &&
+        !is_token_byte(bytes[scan->at]))
+        return bad(failure, 400, "this is not an HTTP request");
+    return check_limits(scan, len, config, failure) ? HTTP1_BAD : HTTP1_MORE;
+}
+
+/* What llhttp's callbacks collect. */
+struct head {
+    llhttp_t parser;
+    struct request *request;
+    struct failure *failure;
+    struct slice url, field, value;
+    struct slice host;
+    unsigned hosts, lengths, codings;
+    bool refused;
+};
+
+static struct head *head_of(llhttp_t *parser)
+{
+    return (struct head *)parser;
+}
+
+/* A span may come in pieces, which lie side by side. */
+static int extend(struct slice *s, const char *at, size_t len)
+{
+    if (s->len == 0)
+        s->at = at;
+    s->len += len;
+    return 0;
+}
+
+static int on_url(llhttp_t *parser, const char *at, size_t len)
+{
+    return extend(&head_of(parser)->url, at, len);
+}
+
+static int on_field(llhttp_t *parser, const char *at, size_t len)
+{
+    return extend(&head_of(parser)->field, at, len);
+}
+
+static int on_value(llhttp_t *parser, const char *at, size_t len)
+{
+    return extend(&head_of(parser)->value, at, len);
+}
+
+static bool is_field(const struct head *head, const char *lower)
+{
+    return head->field.len == strlen(lower) &&
+           strncasecmp(head->field.at, lower, head->field.len) == 0;
+}
+
+static bool is_value(const struct head *head, const char *lower)
+{
+    return head->value.len == strlen(lower) &&
+           strncasecmp(head->value.at, lower, head->value.len) == 0;
+}
+
+/* Fill in the failure once: the first fault counts. */
+static void refuse(struct head *head, int status, const char *why)
+{
+    if (!head->refused)
+        failure_set(head->failure, status, NULL, "%s", why);
+    head->refused = true;
+}
+
+static void take_coding(struct head *head)
+{
+    if (is_value(head, "chunked"))
+        return;
+    if (head->value.len >= 7 &&
+        strncasecmp(head->value.at + head->value.len - 7, "chunked", 7) == 0)
+        refuse(head, 501, "the only transfer coding known here is chunked");
+    else
+        refuse(head, 400, "the last transfer coding is not chunked");
+}
+
+static int on_value_complete(llhttp_t *parser)
+{
+    struct head *head = head_of(parser);
+    struct request *request = head->request;
+
+    while (head->value.len > 0 && strchr(" \t", head->value.at[head->value.len - 1]) != NULL)
+        head->value.len--;
+    switch (head->field.len) {
+    case 4:
+        if (is_field(head, "host")) {
+            head->hosts++;
+            head->host = head->value;
+        }
+        break;
+    case 6:
+        if (is_field(head, "origin"))
+            request->origin = head->value;
+        else if (is_field(head, "expect")) {
+            if (is_value(head, "100-continue"))
+                request->expect_continue = true;
+            else
+                refuse(head, 417, "the only expectation that can be met is 100-continue");
+        }
+        break;
+    case 12:
+        if (is_field(head, "x-request-id"))
+            request->id = head->value;
+        break;
+    case 14:
+        if (is_field(head, "content-length"))
+            head->lengths++;
+        break;
+    case 17:
+        if (is_field(head, "transfer-encoding")) {
+            head->codings++;
+            take_coding(head);
+        }
+        break;
+    }
+    head->field.len = head->value.len = 0;
+    return 0;
+}
+
+static const llhttp_settings_t *head_settings(void)
+{
+    static llhttp_settings_t settings;
+    static bool ready;
+
+    if (!ready) {
+        llhttp_settings_init(&settings);
+        settings.on_url = on_url;
+        settings.on_header_field = on_field;
+        settings.on_header_value = on_value;
+        settings.on_header_value_complete = on_value_complete;
+        ready = true;
+    }
+    return &settings;
+}
+
+/* RFC 9110 section 7.2: a Host is a host and perhaps a port. */
+static bool host_valid(struct slice host)
+{
+    for (size_t i = 0; i < host.len; i++) {
+        unsigned char c = (unsigned char)host.at[i];
+
+        if (c <= 0x20 || c >= 0x7f || strchr("/\\@,?#\"<>{}|^`", c) != NULL)
+            return false;
+    }
+    return true;
+}
+
+static void check_fields(struct head *head)
+{
+    if (head->hosts > 1)
+        refuse(head, 400, "more than one Host");
+    else if (head->hosts == 0 && head->parser.http_minor == 1)
+        refuse(head, 400, "HTTP/1.1 needs a Host");
+    else if (!host_valid(head->host))
+        refuse(head, 400, "the Host is malformed");
+    if (head->lengths > 1 || (head->lengths > 0 && head->codings > 0))
+        refuse(head, 400, "more than one length for the body");
+    else if (head->codings > 1)
+        refuse(head, 400, "more than one Transfer-Encoding");
+    else if (head->codings > 0 && head->parser.http_minor == 0)
+        refuse(head, 400, "HTTP/1.0 has no Transfer-Encoding");
+}
+
+/* RFC 9112 section 3.2: origin-form, absolute-form, or "*" of OPTIONS. */
+static int split_target(struct head *head)
+{
+    struct request *request = head->request;
+    struct slice target = head->url;
+
+    if (target.len > 7 && strncasecmp(target.at, "http://", 7) == 0) {
+        const char *path = memchr(target.at + 7, '/', target.len - 7);
+        const char *query = memchr(target.at + 7, '?', target.len - 7);
+
+        if (path == NULL || (query != NULL && query < path))
+            path = query == NULL ? target.at + target.len : query;
+        if (path == target.at + 7)
+            return -1;
+        target.len -= (size_t)(path - target.at);
+        target.at = path;
+        if (target.len == 0 || *target.at == '?') {
+            request->path = SLICE("/");
+            slice_cut(target, '?', &request->query);
+            return 0;
+        }
+    } else if (!(target.at[0] == '/' ||
+                 (request->method == REQUEST_OPTIONS && slice_is(target, "*")))) {
+        return -1;
+    }
+    request->path = slice_cut(target, '?', &request->query);
+    return 0;
+}
+
+static enum request_method method_of(const llhttp_t *parser)
+{
+    switch (parser->method) {
+    case HTTP_GET:
+        return REQUEST_GET;
+    case HTTP_HEAD:
+        return REQUEST_HEAD;
+    case HTTP_OPTIONS:
+        return REQUEST_OPTIONS;
+    default:
+        return REQUEST_OTHER;
+    }
+}
+
+/* Let llhttp parse a head whose bytes were found to be sound. */
+static enum http1_result parse(const char *bytes, size_t len, const struct config *config,
+                               struct request *request, struct failure *failure)
+{
+    struct head head = { .request = request, .failure = failure };
+
+    *request = (struct request){ 0 };
+    llhttp_init(&head.parser, HTTP_REQUEST, head_settings());
+    enum llhttp_errno error = llhttp_execute(&head.parser, bytes, len);
+    if (!head.refused && error != HPE_OK && error != HPE_PAUSED_UPGRADE) {
+        if (error == HPE_INVALID_CONTENT_LENGTH || error == HPE_UNEXPECTED_CONTENT_LENGTH)
+            refuse(&head, 400, "the Content-Length is malformed");
+        else
+            refuse(&head, 400, "this is not an HTTP request");
+    }
+    check_fields(&head);
+
+    request->method = method_of(&head.parser);
+    request->minor = head.parser.http_minor;
+    request->keep_alive = llhttp_should_keep_alive(&head.parser) != 0;
+    request->has_body =
+        head.codings > 0 || (head.lengths > 0 && head.parser.content_length > 0);
+    request->body_bytes = head.codings > 0 ? 0 : head.parser.content_length;
+    if (!head.refused && split_target(&head))
+        refuse(&head, 400, "the target is no path of this server");
+    if (request->has_body && request->body_bytes > config->max_body)
+        refuse(&head, 413, "the body is too large");
+    return head.refused ? HTTP1_BAD : HTTP1_DONE;
+}
+
+enum http1_result http1_head(const char *bytes, size_t len, struct http1_scan *scan,
+                             const struct config *config, struct request *request,
+                             size_t *consumed, struct failure *failure)
+{
+    enum http1_result result = scan_lines(bytes, len, scan, config, failure);
+
+    if (result != HTTP1_DONE)
+        return result;
+    *consumed = scan->at;
+    return parse(bytes, scan->at, config, request, failure);
+}
+
+/* --- Bodies */
+
+struct http1_body {
+    llhttp_t parser;
+    llhttp_settings_t settings;
+    uint64_t left;        /* bytes of the body that may still come */
+    uint64_t framed_left; /* bytes of anything that may still come */
+    bool complete, too_large;
+};
+
+/* Chunks may be framed wastefully, but not without end. */
+#define FRAMING_FACTOR 8
+#define FRAMING_SLACK 65536
+
+static int on_body(llhttp_t *parser, const char *at, size_t len)
+{
+    struct http1_body *body = (struct http1_body *)parser;
+
+    (void)at;
+    body->too_large |= len > body->left;
+    body->left -= body->too_large ? 0 : len;
+    return 0;
+}
+
+static int on_message_complete(llhttp_t *parser)
+{
+    ((struct http1_body *)parser)->complete = true;
+    return HPE_PAUSED;
+}
+
+struct http1_body *http1_body_new(const char *head, size_t len, uint64_t most)
+{
+    struct http1_body *body = calloc(1, sizeof(*body));
+
+    if (body == NULL)
+        return NULL;
+    /* llhttp knows how to read the body from the head: show it the head once more. */
+    llhttp_settings_init(&body->settings);
+    body->settings.on_message_complete = on_message_complete;
+    llhttp_init(&body->parser, HTTP_REQUEST, &body->settings);
+    body->settings.on_body = on_body;
+    body->left = most;
+    body->framed_left = most * FRAMING_FACTOR + FRAMING_SLACK;
+    if (llhttp_execute(&body->parser, head, len) != HPE_OK) {
+        free(body);
+        return NULL;
+    }
+    return body;
+}
+
+enum http1_result http1_body_drop(struct http1_body *body, const char *bytes, size_t len,
+                                  size_t *consumed, struct failure *failure)
+{
+    enum llhttp_errno error = llhttp_execute(&body->parser, bytes, len);
+
+    if (body->too_large || len > body->framed_left)
+        return bad(failure, 413, "the body is too large");
+    body->framed_left -= len;
+    if (body->complete) {
+        *consumed = (size_t)(llhttp_get_error_pos(&body->parser) - bytes);
+        return HTTP1_DONE;
+    }
+    *consumed = len;
+    if (error != HPE_OK)
+        return bad(failure, 400, "the body is malformed");
+    return HTTP1_MORE;
+}
+
+void http1_body_free(struct http1_body *body)
+{
+    free(body);
+}

@@ -1,0 +1,76 @@
+#include "http/send.h"
+
+/* Bytes of a body in one batch: one client that takes gigabytes waits for the others this
+ * often. */
+#define QUOTA (512 << 10)
+
+void send_begin(struct send *send, struct slice head, struct body *body, struct slice tail)
+{
+    send->head = head;
+    send->tail = tail;
+    send->body = body;
+    send->left = body == NULL ? 0 : body->length;
+    send->begun = send->batched = false;
+    send->first = send->count = 0;
+}
+
+static void add(struct send *send, const char *at, size_t len)
+{
+    send->iov[send->count++] = (struct iovec){ .iov_base = (void *)at, .iov_len = len };
+}
+
+/* Take the next pieces of the body into the batch. */
+static int add_body(struct send *send)
+{
+    struct piece pieces[LOOP_SEND_MAX];
+    /* The head and the tail may stand beside them. */
+    int count = body_next(send->body, pieces, LOOP_SEND_MAX - 2, QUOTA);
+
+    if (count <= 0)
+        return -1;
+    for (int i = 0; i < count; i++) {
+        add(send, pieces[i].at, pieces[i].len);
+        send->left -= pieces[i].len;
+    }
+    send->batched = true;
+    return 0;
+}
+
+enum send_state send_next(struct send *send)
+{
+    if (send->count > 0)
+        return SEND_MORE;
+    if (send->batched) {
+        send->batched = false;
+        if (body_sent(send->body))
+            return SEND_BROKEN;
+    }
+    send->first = 0;
+    if (send->head.len > 0)
+        add(send, send->head.at, send->head.len);
+    if (send->left > 0 && add_body(send))
+        return SEND_BROKEN;
+    if (send->left == 0 && send->tail.len > 0) {
+        add(send, send->tail.at, send->tail.len);
+        send->tail.len = 0;
+    }
+    send->head.len = 0;
+    return send->count > 0 ? SEND_MORE : SEND_DONE;
+}
+
+void send_sent(struct send *send, size_t bytes)
+{
+    send->begun |= bytes > 0;
+    while (bytes > 0) {
+        struct iovec *piece = &send->iov[send->first];
+
+        if (bytes < piece->iov_len) {
+            piece->iov_base = (char *)piece->iov_base + bytes;
+            piece->iov_len -= bytes;
+            return;
+        }
+        bytes -= piece->iov_len;
+        send->first++;
+        send->count--;
+    }
+}

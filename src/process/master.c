@@ -1,0 +1,401 @@
+#include "process/master.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/sig.h"
+#include "base/title.h"
+#include "process/heritage.h"
+#include "process/worker.h"
+#include "system/listen.h"
+
+/* Crashes by itself within this time that make a slot wait before it gets another worker. */
+#define CRASHES_MAX 5
+#define CRASHES_WITHIN 10000 /* ms */
+#define BACKOFF_FIRST 500
+#define BACKOFF_LONGEST 30000
+
+/* Descriptors that a worker needs beside its connections and files. */
+#define SPARE_FDS 64
+
+struct slot {
+    pid_t pid; /* 0: none */
+    int cpu;
+    int ready_fd; /* while the worker has not said that it serves; else -1 */
+    unsigned crashes;
+    uint64_t first_crash; /* clock_ms */
+    uint64_t backoff;     /* ms to wait the next time */
+    uint64_t start_at;    /* when it is to be started; 0: not */
+    bool hopeless;        /* not to be started again */
+};
+
+struct master {
+    const struct config *config;
+    int announce_fd; /* where to say that all serve; -1: said */
+    int death[2];    /* a pipe whose end workers see when we are gone */
+    size_t listener_count;
+    int *listeners;
+    size_t slot_count;
+    struct slot *slots;
+    bool stopping;
+};
+
+/* As many files as the hard limit allows, and a word if that is not enough. */
+static void raise_limits(const struct config *config)
+{
+    struct rlimit limit;
+    uint64_t need = config->max_connections + config->max_mapped + SPARE_FDS;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit))
+        return;
+    limit.rlim_cur = limit.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &limit);
+    if (limit.rlim_cur < need)
+        log_warn("a process may open %llu files, but max_connections and max_mapped together "
+                 "can need %llu; "
+                 "raise the limit (ulimit -n) or lower them",
+                 (unsigned long long)limit.rlim_cur, (unsigned long long)need);
+}
+
+static int open_listeners(struct master *master)
+{
+    const struct config_list *addresses = &master->config->listen;
+    char problem[512], name[LISTEN_NAME];
+
+    master->listeners = calloc(addresses->count, sizeof(int));
+    if (master->listeners == NULL)
+        return -1;
+    for (size_t i = 0; i < addresses->count; i++) {
+        int fd = listen_open(addresses->items[i], (int)master->config->backlog, problem,
+                             sizeof(problem));
+
+        if (fd < 0) {
+            log_error("%s", problem);
+            return -1;
+        }
+        master->listeners[master->listener_count++] = fd;
+    }
+    for (size_t i = 0; i < master->listener_count; i++)
+        log_notice("listening on %s", listen_name(master->listeners[i], name));
+    return 0;
+}
+
+static int make_slots(struct master *master)
+{
+    const struct config *config = master->config;
+    struct cpu_list allowed, cpus;
+
+    if (cpu_allowed(&allowed)) {
+        log_error("cannot find out which cores there are: %m");
+        return -1;
+    }
+    cpus = allowed;
+    if (config->cpus[0] != '\0')
+        cpu_parse(slice_of(config->cpus), &cpus);
+    for (size_t i = 0; i < cpus.count; i++) {
+        bool found = false;
+
+        for (size_t j = 0; j < allowed.count; j++)
+            found |= allowed.cpus[j] == cpus.cpus[i];
+        if (!found) {
+            log_error("cpus: core %d is none that tickd may run on", cpus.cpus[i]);
+            return -1;
+        }
+    }
+    master->slot_count = config->workers == 0 ? cpus.count : config->workers;
+    master->slots = calloc(master->slot_count, sizeof(struct slot));
+    if (master->slots == NULL)
+        return -1;
+    for (size_t i = 0; i < master->slot_count; i++)
+        master->slots[i] = (struct slot){ .cpu = cpus.cpus[i % cpus.count],
+                                          .ready_fd = -1,
+                                          .start_at = 1,
+                                          .backoff = BACKOFF_FIRST };
+    return 0;
+}
+
+/* In the child: keep only what is a worker's, and be one. */
+static _Noreturn void become_worker(struct master *master, size_t place, int ready_fd)
+{
+    struct heritage heritage = {
+        .config = master->config,
+        .listener_count = master->listener_count,
+        .listeners = master->listeners,
+        .slot = (int)place,
+        .cpu = master->slots[place].cpu,
+        .ready_fd = ready_fd,
+        .master_fd = master->death[0],
+    };
+
+    sig_reset();
+    close(master->death[1]);
+    if (master->announce_fd >= 0)
+        close(master->announce_fd);
+    for (size_t i = 0; i < master->slot_count; i++) {
+        if (master->slots[i].ready_fd >= 0)
+            close(master->slots[i].ready_fd);
+    }
+    int code = worker_run(&heritage);
+    free(master->slots);
+    free(master->listeners);
+    exit(code);
+}
+
+static void back_off(struct slot *slot)
+{
+    slot->start_at = clock_ms() + slot->backoff;
+    slot->backoff = 2 * slot->backoff > BACKOFF_LONGEST ? BACKOFF_LONGEST : 2 * slot->backoff;
+}
+
+static void start_worker(struct master *master, size_t place)
+{
+    struct slot *slot = &master->slots[place];
+    int ready[2];
+
+    slot->start_at = 0;
+    if (pipe2(ready, O_CLOEXEC)) {
+        log_error("cannot start worker %zu: %m", place);
+        back_off(slot);
+        return;
+    }
+    pid_t pid = fork();
+    if (pid == 0) {
+        close(ready[0]);
+        become_worker(master, place, ready[1]);
+    }
+    close(ready[1]);
+    if (pid < 0) {
+        log_error("cannot start worker %zu: %m", place);
+        close(ready[0]);
+        back_off(slot);
+        return;
+    }
+    slot->pid = pid;
+    slot->ready_fd = ready[0];
+}
+
+static bool all_ready(const struct master *master)
+{
+    for (size_t i = 0; i < master->slot_count; i++) {
+        if (master->slots[i].pid == 0 || master->slots[i].ready_fd >= 0)
+            return false;
+    }
+    return true;
+}
+
+/* A worker has said that it serves, or died before it could. */
+static void hear_ready(struct master *master, struct slot *slot)
+{
+    char byte;
+    ssize_t n = read(slot->ready_fd, &byte, 1);
+
+    if (n < 0 && errno == EINTR)
+        return;
+    if (n <= 0) {
+        return; /* its death will be seen by wait */
+    }
+    close(slot->ready_fd);
+    slot->ready_fd = -1;
+    slot->backoff = BACKOFF_FIRST;
+    if (!all_ready(master) || master->announce_fd < 0)
+        return;
+    log_notice("%zu workers are serving %s", master->slot_count, master->config->data);
+    if (write(master->announce_fd, "R", 1) != 1)
+        log_warn("nobody waits for the word that tickd is ready");
+    close(master->announce_fd);
+    master->announce_fd = -1;
+}
+
+/* Whether somebody else ended the process: that says nothing about the program. */
+static bool was_killed(int status)
+{
+    return WIFSIGNALED(status) && (WTERMSIG(status) == SIGKILL || WTERMSIG(status) == SIGTERM ||
+                                   WTERMSIG(status) == SIGINT || WTERMSIG(status) == SIGHUP);
+}
+
+static void describe_end(size_t place, pid_t pid, int status)
+{
+    if (WIFSIGNALED(status))
+        log_error("worker %zu (pid %d) died of signal %d (%s)%s", place, (int)pid,
+                  WTERMSIG(status), strsignal(WTERMSIG(status)),
+                  WCOREDUMP(status) ? ", core dumped" : "");
+    else
+        log_error("worker %zu (pid %d) ended with exit code %d", place, (int)pid,
+                  WEXITSTATUS(status));
+}
+
+/* Decide what becomes of the slot of a worker that is gone. */
+static void bury_worker(struct master *master, size_t place, int status)
+{
+    struct slot *slot = &master->slots[place];
+    bool served = slot->ready_fd < 0;
+    uint64_t now = clock_ms();
+
+    if (!master->stopping)
+        describe_end(place, slot->pid, status);
+    slot->pid = 0;
+    if (slot->ready_fd >= 0)
+        close(slot->ready_fd);
+    slot->ready_fd = -1;
+    if (master->stopping)
+        return;
+
+    if (WIFEXITED(status) && WEXITSTATUS(status) == WORKER_EXIT_HOPELESS) {
+        log_error("worker %zu is not started again: it says that it cannot work", place);
+        slot->hopeless = true;
+        return;
+    }
+    if (served && was_killed(status)) {
+        slot->start_at = now;
+        return;
+    }
+    if (slot->crashes == 0 || now - slot->first_crash > CRASHES_WITHIN) {
+        slot->crashes = 0;
+        slot->first_crash = now;
+    }
+    slot->crashes++;
+    if (served && slot->crashes < CRASHES_MAX) {
+        slot->start_at = now;
+        return;
+    }
+    log_error("worker %zu keeps failing: the next one starts in %llu ms", place,
+              (unsigned long long)slot->backoff);
+    back_off(slot);
+}
+
+static void reap(struct master *master)
+{
+    int status;
+    pid_t pid;
+
+    while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+        for (size_t i = 0; i < master->slot_count; i++) {
+            if (master->slots[i].pid == pid)
+                bury_worker(master, i, status);
+        }
+    }
+}
+
+static void tell_workers(const struct master *master, int signo)
+{
+    for (size_t i = 0; i < master->slot_count; i++) {
+        if (master->slots[i].pid > 0)
+            kill(master->slots[i].pid, signo);
+    }
+}
+
+static void handle_signals(struct master *master)
+{
+    bool stop = sig_take(SIGTERM) | sig_take(SIGINT), quit = sig_take(SIGQUIT);
+
+    if (sig_take(SIGCHLD))
+        reap(master);
+    if (!stop && !quit)
+        return;
+    if (!master->stopping || stop)
+        log_notice(stop ? "stopping" : "finishing what is under way, then stopping");
+    master->stopping = true;
+    tell_workers(master, stop ? SIGTERM : SIGQUIT);
+}
+
+/* Start what is due. Returns the milliseconds until the next is; -1 if none is waited for. */
+static int start_due(struct master *master)
+{
+    uint64_t now = clock_ms(), next = UINT64_MAX;
+
+    for (size_t i = 0; i < master->slot_count; i++) {
+        struct slot *slot = &master->slots[i];
+
+        if (slot->start_at != 0 && slot->start_at <= now)
+            start_worker(master, i);
+        if (slot->start_at != 0 && slot->start_at < next)
+            next = slot->start_at;
+    }
+    return next == UINT64_MAX ? -1 : next > now ? (int)(next - now) : 0;
+}
+
+/* Whether there is nothing left to be master of. */
+static bool is_done(const struct master *master)
+{
+    bool none = true, hope = false;
+
+    for (size_t i = 0; i < master->slot_count; i++) {
+        none &= master->slots[i].pid == 0;
+        hope |= !master->slots[i].hopeless;
+    }
+    return none && (master->stopping || !hope);
+}
+
+static void wait_and_act(struct master *master, struct pollfd *polls)
+{
+    int wait = master->stopping ? -1 : start_due(master);
+    struct timespec time = { wait / 1000, (wait % 1000) * 1000000L };
+    nfds_t count = 0;
+
+    for (size_t i = 0; i < master->slot_count; i++) {
+        if (master->slots[i].ready_fd >= 0)
+            polls[count++] =
+                (struct pollfd){ .fd = master->slots[i].ready_fd, .events = POLLIN };
+    }
+    int ready = ppoll(polls, count, wait < 0 ? NULL : &time, sig_open());
+    for (nfds_t p = 0; ready > 0 && p < count; p++) {
+        for (size_t i = 0; polls[p].revents & POLLIN && i < master->slot_count; i++) {
+            if (master->slots[i].ready_fd == polls[p].fd)
+                hear_ready(master, &master->slots[i]);
+        }
+    }
+    handle_signals(master);
+}
+
+static int supervise(struct master *master)
+{
+    static const int signals[] = { SIGTERM, SIGINT, SIGQUIT, SIGCHLD, 0 };
+    struct pollfd *polls = calloc(master->slot_count, sizeof(*polls));
+
+    if (polls == NULL || sig_catch(signals)) {
+        log_error("cannot catch signals: %m");
+        free(polls);
+        return EXIT_FAILURE;
+    }
+    while (!is_done(master))
+        wait_and_act(master, polls);
+    free(polls);
+    if (master->stopping) {
+        log_notice("stopped");
+        return EXIT_SUCCESS;
+    }
+    log_error("no worker is left that could work: giving up");
+    return EXIT_FAILURE;
+}
+
+int master_run(const struct config *config, int ready_fd)
+{
+    struct master master = { .config = config, .announce_fd = ready_fd, .death = { -1, -1 } };
+    int code = EXIT_FAILURE;
+
+    title_set("master");
+    raise_limits(config);
+    if (pipe2(master.death, O_CLOEXEC))
+        log_error("cannot make a pipe: %m");
+    else if (make_slots(&master) == 0 && open_listeners(&master) == 0)
+        code = supervise(&master);
+
+    for (size_t i = 0; i < master.listener_count; i++)
+        listen_close(master.listeners[i]);
+    if (master.death[0] >= 0) {
+        close(master.death[0]);
+        close(master.death[1]);
+    }
+    free(master.listeners);
+    free(master.slots);
+    return code;
+}

@@ -1,0 +1,120 @@
+#include "process/worker.h"
+
+#include <errno.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/guard.h"
+#include "base/log.h"
+#include "base/sig.h"
+#include "base/title.h"
+#include "http/conn.h"
+#include "store/store.h"
+#include "system/loop.h"
+
+struct worker {
+    const struct heritage *heritage;
+    struct loop *loop;
+    struct store *store;
+    struct api api;
+    struct conn_pool *conns;
+    bool stopping;           /* at once */
+    uint64_t drain_deadline; /* clock_ms; 0: not draining */
+};
+
+static void drain(struct worker *worker)
+{
+    if (worker->drain_deadline != 0)
+        return;
+    worker->drain_deadline = clock_ms() + worker->heritage->config->drain_timeout;
+    title_set("worker %d (draining)", worker->heritage->slot);
+    loop_unlisten(worker->loop);
+    conn_pool_drain(worker->conns);
+}
+
+static void on_master_gone(void *arg)
+{
+    struct worker *worker = arg;
+
+    log_warn("worker %d: the master is gone; finishing what is under way",
+             worker->heritage->slot);
+    loop_unwatch(worker->loop, worker->heritage->master_fd);
+    drain(worker);
+}
+
+static void handle_signals(struct worker *worker)
+{
+    if (sig_take(SIGTERM) || sig_take(SIGINT))
+        worker->stopping = true;
+    if (sig_take(SIGQUIT))
+        drain(worker);
+}
+
+static bool is_done(const struct worker *worker)
+{
+    if (worker->stopping)
+        return true;
+    return worker->drain_deadline != 0 &&
+           (conn_pool_count(worker->conns) == 0 || clock_ms() >= worker->drain_deadline);
+}
+
+static int serve(struct worker *worker)
+{
+    const struct heritage *heritage = worker->heritage;
+
+    for (size_t i = 0; i < heritage->listener_count; i++) {
+        if (loop_listen(worker->loop, heritage->listeners[i], conn_accept, worker->conns)) {
+            log_error("worker %d: cannot wait for connections: %m", heritage->slot);
+            return WORKER_EXIT_HOPELESS;
+        }
+    }
+    if (loop_watch(worker->loop, heritage->master_fd, on_master_gone, worker)) {
+        log_error("worker %d: cannot watch the master: %m", heritage->slot);
+        return WORKER_EXIT_HOPELESS;
+    }
+    if (write(heritage->ready_fd, "R", 1) != 1) {
+        log_error("worker %d: the master does not listen", heritage->slot);
+        return WORKER_EXIT_FAILED;
+    }
+    close(heritage->ready_fd);
+
+    while (!is_done(worker)) {
+        /* Whoever drains looks at the clock now and then. */
+        if (loop_turn(worker->loop, worker->drain_deadline != 0 ? 100 : -1)) {
+            log_error("worker %d: the event loop failed: %m", heritage->slot);
+            return WORKER_EXIT_FAILED;
+        }
+        handle_signals(worker);
+    }
+    return WORKER_EXIT_OK;
+}
+
+int worker_run(const struct heritage *heritage)
+{
+    static const int signals[] = { SIGTERM, SIGINT, SIGQUIT, 0 };
+    struct worker worker = { .heritage = heritage };
+    int code = WORKER_EXIT_HOPELESS;
+
+    title_set("worker %d", heritage->slot);
+    if (heritage->cpu >= 0 && cpu_pin(heritage->cpu))
+        log_warn("worker %d cannot be pinned to core %d: %m", heritage->slot, heritage->cpu);
+    if (sig_catch(signals) || guard_install()) {
+        log_error("worker %d: cannot catch signals: %m", heritage->slot);
+        return code;
+    }
+
+    worker.loop = loop_new();
+    worker.store = store_new(heritage->config);
+    worker.api = (struct api){ .config = heritage->config, .store = worker.store };
+    if (worker.loop != NULL && worker.store != NULL)
+        worker.conns = conn_pool_new(worker.loop, &worker.api, heritage->config);
+    if (worker.conns == NULL)
+        log_error("worker %d cannot start: %m", heritage->slot);
+    else
+        code = serve(&worker);
+
+    conn_pool_free(worker.conns);
+    store_free(worker.store);
+    loop_free(worker.loop);
+    return code;
+}

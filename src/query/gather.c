@@ -1,0 +1,337 @@
+#include "query/gather.h"
+
+#include <string.h>
+
+#include "base/guard.h"
+#include "base/log.h"
+
+/* Days looked at between two turns of others, and tries with one that keeps changing. */
+#define DAYS_PER_STEP 64
+#define TRIES 8
+
+/* Files that one answer keeps open for itself; of more, it opens each when it comes to it. */
+#define HELD_MAX 64
+
+static int out_of_memory(struct failure *failure)
+{
+    return failure_set(failure, 503, NULL, "out of memory");
+}
+
+/* The places of the columns; "nanos" beside them if it is needed to choose rows. */
+static int find_columns(struct gather *gather, struct arena *arena, struct failure *failure)
+{
+    const struct query *query = gather->query;
+    int nanos = query->fractional ? series_column(gather->series, SLICE("nanos")) : -1;
+
+    gather->columns = arena_take(arena, (query->column_count + 1) * sizeof(unsigned));
+    if (gather->columns == NULL)
+        return out_of_memory(failure);
+    for (unsigned i = 0; i < query->column_count; i++) {
+        int place = series_column(gather->series, query->columns[i]);
+
+        if (place < 0)
+            return failure_set(failure, 404, "columns", "column '%.*s' does not exist in %s",
+                               SLICE_ARG(query->columns[i]), gather->series->path);
+        gather->columns[i] = (unsigned)place;
+    }
+    gather->column_count = gather->needed_count = query->column_count;
+    if (nanos >= 0 && gather->series->columns[nanos].type.kind == COLTYPE_U32) {
+        gather->columns[gather->needed_count++] = (unsigned)nanos;
+        gather->use_nanos = true;
+    }
+    return 0;
+}
+
+/* Without nanos a range begins and ends with whole seconds: start is rounded up, end down. */
+static struct timerange whole_seconds(struct timerange range)
+{
+    if (range.start_nanos > 0 && range.start == UINT32_MAX)
+        return (struct timerange){ .start = 1, .end = 0 };
+    range.start += range.start_nanos > 0;
+    range.start_nanos = 0;
+    return range;
+}
+
+int gather_begin(struct gather *gather, struct store *store, const struct query *query,
+                 struct arena *arena, struct failure *failure)
+{
+    *gather = (struct gather){ .store = store, .query = query };
+    gather->series = series_get(store, query->exchange, query->symbol, query->type, failure);
+    if (gather->series == NULL || find_columns(gather, arena, failure))
+        return -1;
+
+    /* Late and early rows lie in the files of the days beside the range. */
+    const struct days *days = &gather->series->days;
+    int32_t first = (int32_t)(query->range.start / DATE_SECONDS);
+    int32_t last = (int32_t)(query->range.end / DATE_SECONDS);
+    if (days_count(days, first, last) > store->config->max_days)
+        return failure_set(failure, 400, "start",
+                           "the range holds more than %llu days with data",
+                           (unsigned long long)store->config->max_days);
+    gather->room = days_count(days, first - 1, last + 1);
+    gather->next = days_next(days, first - 1);
+    gather->last = last + 1;
+    gather->range = gather->use_nanos ? query->range : whole_seconds(query->range);
+    gather->days = arena_take_zeroed(arena, gather->room, sizeof(struct gather_day));
+    gather->skipped = arena_take(arena, gather->room * sizeof(int32_t));
+    return gather->days == NULL || gather->skipped == NULL ? out_of_memory(failure) : 0;
+}
+
+/* Rows of one file, as far as its records are whole; 0 if it is not there. */
+static uint64_t rows_of(const struct gather *gather, const struct day *day, unsigned place)
+{
+    const struct dayfile *file = day_file(day, place);
+
+    if (place == SERIES_TIME)
+        return day->index.rows;
+    return file == NULL ? 0 : file->size / gather->series->columns[place].type.size;
+}
+
+struct selection {
+    const struct gather *gather;
+    const struct day *day;
+    uint64_t rows;
+    bool use_nanos;
+    struct timespan span;
+};
+
+static void select_rows(void *arg)
+{
+    struct selection *s = arg;
+    const uint32_t *nanos = NULL;
+    struct timerange range = s->gather->range;
+
+    if (s->rows == 0)
+        return;
+    if (s->use_nanos)
+        nanos = (const void *)day_file(s->day, s->gather->columns[s->gather->column_count])->at;
+    s->span = timeindex_select(&s->day->index, day_times(s->day), nanos, s->rows, range);
+}
+
+/* Whether the columns fit together; if not, the failure names the file that does not. */
+static bool is_whole(const struct gather *gather, const struct day *day,
+                     struct failure *failure)
+{
+    char path[DAY_PATH];
+
+    for (unsigned i = 0; i < gather->needed_count; i++) {
+        unsigned place = gather->columns[i];
+        uint64_t rows = rows_of(gather, day, place);
+
+        if (day_file(day, place) != NULL && rows == day->index.rows)
+            continue;
+        day_path(gather->series, day->number, place, path);
+        if (day_file(day, place) == NULL)
+            failure_set(failure, 500, NULL, "%s is missing", path);
+        else
+            failure_set(failure, 500, NULL, "%s has %llu rows where time has %llu", path,
+                        (unsigned long long)rows, (unsigned long long)day->index.rows);
+        return false;
+    }
+    return true;
+}
+
+/* The rows that time and every needed column have. */
+static uint64_t common_rows(const struct gather *gather, const struct day *day)
+{
+    uint64_t least = day->index.rows;
+
+    for (unsigned i = 0; i < gather->needed_count; i++) {
+        uint64_t rows = rows_of(gather, day, gather->columns[i]);
+
+        least = rows < least ? rows : least;
+    }
+    return least;
+}
+
+static struct gather_file remember(const struct dayfile *file)
+{
+    return (struct gather_file){ file->device, file->inode, file->size, file->mtime };
+}
+
+/* Take the day's rows into the facts. */
+static int add_day(struct gather *gather, struct day *day, bool live, struct timespan span,
+                   struct arena *arena, struct failure *failure)
+{
+    struct gather_day *added = &gather->days[gather->day_count];
+
+    *added = (struct gather_day){ .number = day->number, .live = live, .span = span };
+    if (gather->files_held + gather->needed_count + 1 <= HELD_MAX) {
+        gather->files_held += gather->needed_count + 1;
+        added->day = day;
+        day_hold(gather->store, day);
+    } else {
+        added->files =
+            arena_take(arena, (gather->needed_count + 1) * sizeof(struct gather_file));
+        if (added->files == NULL)
+            return out_of_memory(failure);
+        for (unsigned i = 0; i < gather->needed_count; i++)
+            added->files[i] = remember(day_file(day, gather->columns[i]));
+        added->files[gather->needed_count] = remember(day_file(day, SERIES_TIME));
+    }
+    gather->day_count++;
+    gather->rows += span.count;
+    return 0;
+}
+
+static bool steps_back(const struct day *day, uint64_t rows)
+{
+    return day->index.steps_back && day->index.first_step < rows;
+}
+
+/* The rows of one day, which is held. DAY_CHANGED: start again. */
+static enum day_result weigh(struct gather *gather, struct day *day, struct arena *arena,
+                             struct failure *failure)
+{
+    struct selection s = { .gather = gather, .day = day, .rows = day->index.rows };
+    char path[DAY_PATH];
+
+    if (guard_run(select_rows, &s))
+        return DAY_CHANGED;
+    if (s.span.count == 0)
+        return DAY_OK;
+    enum day_result result =
+        day_columns(gather->store, day, gather->columns, gather->needed_count, failure);
+    if (result != DAY_OK)
+        return result;
+
+    bool live = day_live(gather->store, day, gather->columns, gather->needed_count);
+    if (!live && gather->query->missing != CONFIG_MISSING_PREFIX &&
+        !is_whole(gather, day, failure)) {
+        if (gather->query->missing == CONFIG_MISSING_ERROR) {
+            log_error("damaged day: %s", failure->reason);
+            return DAY_FAILED;
+        }
+        *failure = (struct failure){ 0 };
+        gather->skipped[gather->skipped_count++] = day->number;
+        return DAY_OK;
+    }
+
+    uint64_t rows = common_rows(gather, day);
+    if (gather->use_nanos || rows != s.rows) {
+        s.rows = rows;
+        s.use_nanos = gather->use_nanos;
+        s.span = (struct timespan){ 0 };
+        if (guard_run(select_rows, &s))
+            return DAY_CHANGED;
+        if (s.span.count == 0)
+            return DAY_OK;
+    }
+    if (gather->store->config->unsorted == CONFIG_UNSORTED_ERROR && steps_back(day, rows)) {
+        failure_set(failure, 500, NULL, "%s steps back in time at row %llu",
+                    day_path(gather->series, day->number, SERIES_TIME, path),
+                    (unsigned long long)day->index.first_step);
+        log_error("%s", failure->reason);
+        return DAY_FAILED;
+    }
+    return add_day(gather, day, live, s.span, arena, failure) ? DAY_FAILED : DAY_OK;
+}
+
+/* Room for one more day: some may have appeared since gather_begin counted them. */
+static int make_room(struct gather *gather, struct arena *arena, struct failure *failure)
+{
+    unsigned room = 2 * gather->room + 1;
+
+    if (gather->day_count < gather->room && gather->skipped_count < gather->room)
+        return 0;
+    struct gather_day *days = arena_take_zeroed(arena, room, sizeof(struct gather_day));
+    int32_t *skipped = arena_take(arena, room * sizeof(int32_t));
+    if (days == NULL || skipped == NULL)
+        return out_of_memory(failure);
+    memcpy(days, gather->days, gather->day_count * sizeof(struct gather_day));
+    memcpy(skipped, gather->skipped, gather->skipped_count * sizeof(int32_t));
+    gather->days = days;
+    gather->skipped = skipped;
+    gather->room = room;
+    return 0;
+}
+
+static int gather_one(struct gather *gather, int32_t number, struct arena *arena,
+                      struct failure *failure)
+{
+    char iso[11];
+
+    for (int tries = 0; tries < TRIES; tries++) {
+        struct day *day;
+        enum day_result result = day_get(gather->store, gather->series, number, &day, failure);
+
+        if (result == DAY_ABSENT)
+            return 0;
+        if (result == DAY_OK) {
+            result = weigh(gather, day, arena, failure);
+            if (result == DAY_CHANGED)
+                day_drop(gather->store, day);
+            day_release(gather->store, day);
+        }
+        if (result == DAY_OK)
+            return 0;
+        if (result == DAY_FAILED)
+            return -1;
+    }
+    return failure_set(failure, 503, NULL, "%s of %s is being replaced", date_iso(number, iso),
+                       gather->series->path);
+}
+
+enum gather_state gather_step(struct gather *gather, struct arena *arena,
+                              struct failure *failure)
+{
+    if (gather->range.start > gather->range.end)
+        return GATHER_DONE;
+    for (int budget = DAYS_PER_STEP; budget > 0; budget--) {
+        if (gather->next > gather->last)
+            return GATHER_DONE;
+        if (make_room(gather, arena, failure) ||
+            gather_one(gather, gather->next, arena, failure))
+            return GATHER_FAILED;
+        gather->next = days_next(&gather->series->days, gather->next + 1);
+    }
+    return gather->next > gather->last ? GATHER_DONE : GATHER_MORE;
+}
+
+/* Whether a file is still the one that was gathered. */
+static bool is_planned(const struct dayfile *file, const struct gather_file *planned, bool live)
+{
+    if (file == NULL || file->device != planned->device || file->inode != planned->inode)
+        return false;
+    if (live)
+        return file->size >= planned->size;
+    return file->size == planned->size && file->mtime == planned->mtime;
+}
+
+int gather_open(struct gather *gather, const struct gather_day *day, unsigned column,
+                struct day **found)
+{
+    unsigned wanted[2] = { gather->columns[column] };
+    unsigned count = 1;
+    struct failure ignored = { 0 };
+
+    if (day->day != NULL) {
+        *found = day->day;
+        day_hold(gather->store, day->day);
+        return 0;
+    }
+    if (gather->use_nanos)
+        wanted[count++] = gather->columns[gather->column_count];
+    if (day_get(gather->store, gather->series, day->number, found, &ignored) != DAY_OK)
+        return -1;
+    if (day_columns(gather->store, *found, wanted, count, &ignored) == DAY_OK &&
+        is_planned(day_file(*found, wanted[0]), &day->files[column], day->live) &&
+        is_planned(day_file(*found, SERIES_TIME), &day->files[gather->needed_count],
+                   day->live) &&
+        (!gather->use_nanos ||
+         is_planned(day_file(*found, wanted[1]), &day->files[gather->column_count], day->live)))
+        return 0;
+    day_release(gather->store, *found);
+    return -1;
+}
+
+void gather_end(struct gather *gather)
+{
+    for (unsigned i = 0; i < gather->day_count; i++) {
+        if (gather->days[i].day != NULL)
+            day_release(gather->store, gather->days[i].day);
+    }
+    if (gather->series != NULL)
+        series_release(gather->store, gather->series);
+    *gather = (struct gather){ 0 };
+}

@@ -1,0 +1,81 @@
+#include "query/instant.h"
+
+#include <errno.h>
+#include <stdbool.h>
+
+#include "base/date.h"
+#include "base/num.h"
+
+#define FORMS "Unix seconds, an RFC 3339 time such as 2025-01-31T07:22:00Z, or a date"
+
+/* How many characters of a bad value are shown. */
+#define SHOWN 40
+#define SHOW(s) ((s).len > SHOWN ? SHOWN : (int)(s).len), (s).at
+
+static bool looks_like_milliseconds(uint64_t value)
+{
+    /* From 1973 to 5138, as milliseconds. */
+    return value >= UINT64_C(100000000000) && value < UINT64_C(100000000000000);
+}
+
+static bool all_digits(struct slice text)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        if (text.at[i] < '0' || text.at[i] > '9')
+            return false;
+    }
+    return text.len > 0;
+}
+
+static int out_of_range(struct slice text, const char *parameter, struct failure *failure)
+{
+    return failure_set(failure, 400, parameter, "%s: %.*s is outside 1970-01-01 to 2106-02-07",
+                       parameter, SHOW(text));
+}
+
+static int parse_seconds(struct slice text, const char *parameter, uint32_t *second,
+                         struct failure *failure)
+{
+    uint64_t value;
+    int overflow = num_parse(text, &value);
+
+    if (!overflow && value <= UINT32_MAX) {
+        *second = (uint32_t)value;
+        return 0;
+    }
+    if (!overflow && looks_like_milliseconds(value))
+        return failure_set(failure, 400, parameter,
+                           "%s: %.*s looks like milliseconds; times are Unix seconds",
+                           parameter, SHOW(text));
+    return out_of_range(text, parameter, failure);
+}
+
+int instant_parse(struct slice text, const char *parameter, int is_end, struct instant *instant,
+                  struct failure *failure)
+{
+    uint32_t whole = is_end ? INSTANT_LAST_NANO : 0;
+    int64_t seconds;
+    int32_t day;
+    bool has_fraction = false;
+
+    instant->nanos = whole;
+    if (all_digits(text))
+        return parse_seconds(text, parameter, &instant->second, failure);
+    if (text.len > 1 && text.at[0] == '-' &&
+        all_digits((struct slice){ text.at + 1, text.len - 1 }))
+        return out_of_range(text, parameter, failure);
+
+    if (date_parse_iso(text, &day) == 0) {
+        seconds = (int64_t)day * DATE_SECONDS + (is_end ? DATE_SECONDS - 1 : 0);
+    } else if (date_parse_rfc3339(text, &seconds, &instant->nanos, &has_fraction) == 0) {
+        if (!has_fraction)
+            instant->nanos = whole;
+    } else {
+        return failure_set(failure, 400, parameter, "%s: '%.*s' is not %s", parameter,
+                           SHOW(text), FORMS);
+    }
+    if (seconds < 0 || seconds > UINT32_MAX)
+        return out_of_range(text, parameter, failure);
+    instant->second = (uint32_t)seconds;
+    return 0;
+}

@@ -1,0 +1,290 @@
+#include "query/query.h"
+
+#include <errno.h>
+
+#include "base/name.h"
+#include "base/num.h"
+#include "query/instant.h"
+
+enum parameter {
+    EXCHANGE,
+    SYMBOL,
+    TYPE,
+    COLUMNS,
+    START,
+    END,
+    LIMIT,
+    TAIL,
+    MAX_POINTS,
+    DOWNSAMPLE,
+    FORMAT,
+    MISSING,
+    FRAMING,
+    PARAMETERS,
+};
+
+static const char *const names[PARAMETERS] = {
+    "exchange", "symbol",     "type",       "columns", "start",   "end",     "limit",
+    "tail",     "max_points", "downsample", "format",  "missing", "framing",
+};
+
+/* The values by parameter, decoded; at is NULL where one is absent or empty. */
+struct values {
+    struct slice of[PARAMETERS];
+    bool given[PARAMETERS];
+};
+
+static int hex_digit(char c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    c = (char)(c | 0x20);
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+/* Undo percent-encoding, in memory of the arena where there is any. Returns 0, or -1 if it is
+ * malformed. */
+static int decode(struct slice *s, struct arena *arena)
+{
+    char *copy;
+    size_t len = 0;
+
+    if (s->len == 0 || memchr(s->at, '%', s->len) == NULL)
+        return 0;
+    if ((copy = arena_take(arena, s->len)) == NULL)
+        return -1;
+    for (size_t i = 0; i < s->len; i++) {
+        if (s->at[i] != '%') {
+            copy[len++] = s->at[i];
+            continue;
+        }
+        if (s->len - i < 3 || hex_digit(s->at[i + 1]) < 0 || hex_digit(s->at[i + 2]) < 0)
+            return -1;
+        copy[len++] = (char)(hex_digit(s->at[i + 1]) << 4 | hex_digit(s->at[i + 2]));
+        i += 2;
+    }
+    *s = (struct slice){ copy, len };
+    return 0;
+}
+
+static int find_parameter(struct slice name)
+{
+    for (int i = 0; i < PARAMETERS; i++) {
+        if (slice_is(name, names[i]))
+            return i;
+    }
+    return -1;
+}
+
+/* A name that came from the client, for an error message: short, terminated, without surprises.
+ */
+static void quote_name(struct slice name, char shown[64])
+{
+    size_t len = name.len < 63 ? name.len : 63;
+
+    for (size_t i = 0; i < len; i++)
+        shown[i] = name.at[i] >= 0x20 && name.at[i] < 0x7f ? name.at[i] : '?';
+    shown[len] = '\0';
+}
+
+static int take_pair(struct values *values, struct slice pair, struct arena *arena,
+                     struct failure *failure)
+{
+    struct slice value, name = slice_cut(pair, '=', &value);
+    char shown[64];
+
+    if (decode(&name, arena) || (value.at != NULL && decode(&value, arena))) {
+        quote_name(name, shown);
+        return failure_set(failure, 400, shown, "%s: malformed percent-encoding", shown);
+    }
+    if (name.len > 0 && name.at[0] == '_')
+        return 0; /* a cache-buster */
+    int parameter = find_parameter(name);
+    if (parameter < 0) {
+        quote_name(name, shown);
+        return failure_set(failure, 400, shown, "there is no parameter '%s'", shown);
+    }
+    if (values->given[parameter])
+        return failure_set(failure, 400, names[parameter], "%s is given twice",
+                           names[parameter]);
+    values->given[parameter] = true;
+    if (value.len > 0)
+        values->of[parameter] = value;
+    return 0;
+}
+
+/* What lies in the request's bytes must outlive them. */
+static int keep(struct slice *s, struct arena *arena)
+{
+    char *copy = arena_take(arena, s->len);
+
+    if (copy == NULL)
+        return -1;
+    memcpy(copy, s->at, s->len);
+    s->at = copy;
+    return 0;
+}
+
+static int out_of_memory(struct failure *failure)
+{
+    return failure_set(failure, 503, NULL, "out of memory");
+}
+
+static int parse_name(const struct values *values, enum parameter parameter,
+                      const char *standard, struct slice *name, struct arena *arena,
+                      struct failure *failure)
+{
+    *name = values->of[parameter];
+    if (name->at == NULL) {
+        if (standard == NULL)
+            return failure_set(failure, 400, names[parameter], "%s is missing",
+                               names[parameter]);
+        *name = slice_of(standard);
+        return 0;
+    }
+    if (!name_valid(*name))
+        return failure_set(
+            failure, 400, names[parameter],
+            "%s is not a name: 1-64 of A-Z a-z 0-9 . _ : -, no dot first, no '..'",
+            names[parameter]);
+    return keep(name, arena) ? out_of_memory(failure) : 0;
+}
+
+static struct slice trim(struct slice s)
+{
+    while (s.len > 0 && *s.at == ' ') {
+        s.at++;
+        s.len--;
+    }
+    while (s.len > 0 && s.at[s.len - 1] == ' ')
+        s.len--;
+    return s;
+}
+
+static int parse_columns(struct query *query, struct slice list, uint64_t most,
+                         struct arena *arena, struct failure *failure)
+{
+    size_t count = 1;
+
+    if (list.at == NULL)
+        return failure_set(failure, 400, "columns", "columns is missing");
+    for (size_t i = 0; i < list.len; i++)
+        count += list.at[i] == ',';
+    if (count > most)
+        return failure_set(failure, 400, "columns", "more than %llu columns",
+                           (unsigned long long)most);
+    query->columns = arena_take(arena, count * sizeof(struct slice));
+    if (query->columns == NULL || keep(&list, arena))
+        return out_of_memory(failure);
+
+    while (list.at != NULL) {
+        struct slice column = trim(slice_cut(list, ',', &list));
+
+        if (!name_valid(column))
+            return failure_set(
+                failure, 400, "columns",
+                "a column is not a name: 1-64 of A-Z a-z 0-9 . _ : -, no dot first, no '..'");
+        for (unsigned i = 0; i < query->column_count; i++) {
+            if (slice_equal(query->columns[i], column))
+                return failure_set(failure, 400, "columns", "column '%.*s' is given twice",
+                                   SLICE_ARG(column));
+        }
+        query->columns[query->column_count++] = column;
+    }
+    return 0;
+}
+
+static int parse_number(const struct values *values, enum parameter parameter, uint64_t least,
+                        uint64_t *number, struct failure *failure)
+{
+    *number = 0;
+    if (values->of[parameter].at == NULL)
+        return 0;
+    if (num_parse(values->of[parameter], number) || *number < least)
+        return failure_set(failure, 400, names[parameter],
+                           "%s is not a number of at least %llu", names[parameter],
+                           (unsigned long long)least);
+    return 0;
+}
+
+/* One of a few words, as its place among them. */
+static int parse_word(const struct values *values, enum parameter parameter,
+                      const char *choices, unsigned standard, unsigned *choice,
+                      struct failure *failure)
+{
+    *choice = standard;
+    if (values->of[parameter].at == NULL)
+        return 0;
+    int place = config_choice_named(choices, values->of[parameter]);
+    if (place < 0)
+        return failure_set(failure, 400, names[parameter], "%s can be %s", names[parameter],
+                           choices);
+    *choice = (unsigned)place;
+    return 0;
+}
+
+static int parse_range(struct query *query, const struct values *values,
+                       struct failure *failure)
+{
+    struct instant start = { 0, 0 }, end;
+
+    if (values->of[START].at == NULL) {
+        if (query->tail == 0)
+            return failure_set(failure, 400, "start", "start is missing");
+    } else if (instant_parse(values->of[START], "start", 0, &start, failure)) {
+        return -1;
+    }
+    if (values->of[END].at == NULL)
+        return failure_set(failure, 400, "end", "end is missing");
+    if (instant_parse(values->of[END], "end", 1, &end, failure))
+        return -1;
+    if (start.second > end.second || (start.second == end.second && start.nanos > end.nanos))
+        return failure_set(failure, 400, "start", "start is after end");
+
+    query->range = (struct timerange){ start.second, end.second, start.nanos, end.nanos };
+    query->fractional = start.nanos != 0 || end.nanos != INSTANT_LAST_NANO;
+    return 0;
+}
+
+static int parse_amount(struct query *query, const struct values *values,
+                        struct failure *failure)
+{
+    if (parse_number(values, LIMIT, 1, &query->limit, failure) ||
+        parse_number(values, TAIL, 1, &query->tail, failure) ||
+        parse_number(values, MAX_POINTS, 0, &query->max_points, failure))
+        return -1;
+    if (query->limit != 0 && query->tail != 0)
+        return failure_set(failure, 400, "tail", "tail and limit exclude each other");
+    if (query->max_points != 0 && (query->limit != 0 || query->tail != 0))
+        return failure_set(failure, 400, "max_points", "max_points excludes limit and tail");
+    return 0;
+}
+
+int query_parse(struct query *query, struct slice text, const struct config *config,
+                struct arena *arena, struct failure *failure)
+{
+    struct values values = { 0 };
+    unsigned only;
+
+    *query = (struct query){ 0 };
+    while (text.at != NULL) {
+        struct slice pair = slice_cut(text, '&', &text);
+
+        if (pair.len > 0 && take_pair(&values, pair, arena, failure))
+            return -1;
+    }
+    if (parse_name(&values, EXCHANGE, config->default_exchange, &query->exchange, arena,
+                   failure) ||
+        parse_name(&values, SYMBOL, NULL, &query->symbol, arena, failure) ||
+        parse_name(&values, TYPE, NULL, &query->type, arena, failure) ||
+        parse_columns(query, values.of[COLUMNS], config->max_columns, arena, failure) ||
+        parse_amount(query, &values, failure) || parse_range(query, &values, failure) ||
+        parse_word(&values, DOWNSAMPLE, "stride", 0, &only, failure) ||
+        parse_word(&values, FORMAT, "raw", 0, &only, failure) ||
+        parse_word(&values, MISSING, "error|skip|prefix", config->missing, &query->missing,
+                   failure) ||
+        parse_word(&values, FRAMING, "chunked|length", config->framing, &query->framing,
+                   failure))
+        return -1;
+    return 0;
+}

@@ -1,0 +1,50 @@
+#include "store/store.h"
+
+#include <stdlib.h>
+
+#include "base/log.h"
+#include "store/day.h"
+#include "store/series.h"
+
+struct store *store_new(const struct config *config)
+{
+    struct store *store = calloc(1, sizeof(*store));
+
+    if (store == NULL)
+        return NULL;
+    store->config = config;
+    store->root = root_new(config->data);
+    if (store->root == NULL ||
+        lru_init(&store->series, config->max_series, series_free, store) ||
+        lru_init(&store->days, config->max_mapped, day_free, store)) {
+        store_free(store);
+        return NULL;
+    }
+    return store;
+}
+
+void store_begin(struct store *store, uint64_t now, int64_t wall)
+{
+    store->now = now;
+    store->wall = wall;
+    if (!store_stale(store, store->checked))
+        return;
+    store->checked = now;
+    if (root_refresh(store->root)) {
+        log_warn("the data root %s is another directory than before, or gone: forgetting what "
+                 "was in it",
+                 store->config->data);
+        lru_clear(&store->days);
+        lru_clear(&store->series);
+    }
+}
+
+void store_free(struct store *store)
+{
+    if (store == NULL)
+        return;
+    lru_free(&store->days);
+    lru_free(&store->series);
+    root_free(store->root);
+    free(store);
+}

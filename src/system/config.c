@@ -1,0 +1,268 @@
+#include "system/config.h"
+
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/cpu.h"
+#include "base/name.h"
+#include "base/num.h"
+
+enum kind { STRING, LIST, NUMBER, SIZE, DURATION, CHOICE };
+
+struct option_row {
+    enum kind kind;
+    const char *name;
+    size_t offset; /* of its member in struct config */
+    const char *standard;
+    uint64_t least, most;
+    const char *argument, *help;
+};
+
+static const struct option_row rows[] = {
+#define OPTION(kind, name, standard, least, most, argument, help)                              \
+    { kind, #name, offsetof(struct config, name), standard, least, most, argument, help },
+#include "system/options.def"
+#undef OPTION
+};
+
+#define ROWS (sizeof(rows) / sizeof(*rows))
+
+static void *member(struct config *config, const struct option_row *row)
+{
+    return (char *)config + row->offset;
+}
+
+static int set_string(config_string *string, const char *value)
+{
+    char *copy = strdup(value);
+
+    if (copy == NULL)
+        return -1;
+    free(*string);
+    *string = copy;
+    return 0;
+}
+
+static int add_item(struct config_list *list, const char *value)
+{
+    char **grown = realloc(list->items, (list->count + 1) * sizeof(*grown));
+
+    if (grown == NULL)
+        return -1;
+    list->items = grown;
+    if ((grown[list->count] = strdup(value)) == NULL)
+        return -1;
+    list->count++;
+    return 0;
+}
+
+static const char *unit_hint(enum kind kind)
+{
+    switch (kind) {
+    case SIZE:
+        return " of bytes (units: k m g)";
+    case DURATION:
+        return " of seconds (or with a unit: ms s m h d)";
+    default:
+        return "";
+    }
+}
+
+/* A number in its bounds, whatever its unit. */
+static int set_number(const struct option_row *row, uint64_t *number, const char *value,
+                      char *problem, size_t size)
+{
+    struct slice text = slice_of(value);
+    int failed = row->kind == SIZE       ? num_parse_size(text, number)
+                 : row->kind == DURATION ? num_parse_duration(text, number)
+                                         : num_parse(text, number);
+
+    if (failed) {
+        snprintf(problem, size, "%s: '%s' is not a number%s", row->name, value,
+                 unit_hint(row->kind));
+        return -1;
+    }
+    if (*number < row->least || *number > row->most) {
+        snprintf(problem, size, "%s: %s is not between %llu and %llu%s", row->name, value,
+                 (unsigned long long)row->least, (unsigned long long)row->most,
+                 row->kind == DURATION ? " milliseconds"
+                 : row->kind == SIZE   ? " bytes"
+                                       : "");
+        return -1;
+    }
+    return 0;
+}
+
+static int set_choice(const struct option_row *row, unsigned *choice, const char *value,
+                      char *problem, size_t size)
+{
+    int place = config_choice_named(row->argument, slice_of(value));
+
+    if (place < 0) {
+        snprintf(problem, size, "%s: '%s' is none of %s", row->name, value, row->argument);
+        return -1;
+    }
+    *choice = (unsigned)place;
+    return 0;
+}
+
+/* What a value of the right kind may still get wrong. */
+static int check_meaning(struct config *config, const char *name, const char *value,
+                         char *problem, size_t size)
+{
+    struct cpu_list cpus;
+
+    if (strcmp(name, "type") == 0)
+        return coltypes_add(config->coltypes, value, problem, size);
+    if (strcmp(name, "cpus") == 0 && value[0] != '\0' && cpu_parse(slice_of(value), &cpus)) {
+        snprintf(problem, size, "cpus: '%s' is not a list of cores such as 0,2-3", value);
+        return -1;
+    }
+    if (strcmp(name, "default_exchange") == 0 && !name_valid(slice_of(value))) {
+        snprintf(problem, size, "default_exchange: '%s' is not a valid name", value);
+        return -1;
+    }
+    if (strcmp(name, "allow_origin") == 0) {
+        for (const char *c = value; c == value || *c != '\0'; c++) {
+            if (*c <= 0x20 || *c >= 0x7f) {
+                snprintf(problem, size,
+                         "allow_origin: '%s' is not an origin such as https://example.org",
+                         value);
+                return -1;
+            }
+        }
+    }
+    return 0;
+}
+
+static int set_row(struct config *config, const struct option_row *row, const char *value,
+                   char *problem, size_t size)
+{
+    void *into = member(config, row);
+    int failed = -1;
+
+    if (check_meaning(config, row->name, value, problem, size))
+        return -1;
+    snprintf(problem, size, "%s: out of memory", row->name);
+    switch (row->kind) {
+    case STRING:
+        failed = set_string(into, value);
+        break;
+    case LIST:
+        failed = add_item(into, value);
+        break;
+    case NUMBER:
+    case SIZE:
+    case DURATION:
+        failed = set_number(row, into, value, problem, size);
+        break;
+    case CHOICE:
+        failed = set_choice(row, into, value, problem, size);
+        break;
+    }
+    return failed;
+}
+
+struct config *config_new(void)
+{
+    struct config *config = calloc(1, sizeof(*config));
+    char problem[256];
+
+    if (config == NULL || (config->coltypes = coltypes_new()) == NULL)
+        goto failed;
+    for (size_t i = 0; i < ROWS; i++) {
+        if (rows[i].kind == LIST)
+            continue; /* see config_complete() */
+        if (rows[i].kind == STRING && rows[i].standard[0] == '\0') {
+            if (set_string(member(config, &rows[i]), ""))
+                goto failed;
+        } else if (set_row(config, &rows[i], rows[i].standard, problem, sizeof(problem))) {
+            goto failed;
+        }
+    }
+    return config;
+
+failed:
+    config_free(config);
+    return NULL;
+}
+
+int config_set(struct config *config, const char *name, const char *value, char *problem,
+               size_t size)
+{
+    for (size_t i = 0; i < ROWS; i++) {
+        if (strcmp(rows[i].name, name) == 0)
+            return set_row(config, &rows[i], value, problem, size);
+    }
+    snprintf(problem, size, "there is no option '%s' (tickd -h lists them)", name);
+    return -1;
+}
+
+int config_set_pair(struct config *config, const char *pair, char *problem, size_t size)
+{
+    const char *equals = strchr(pair, '=');
+
+    if (equals == NULL) {
+        snprintf(problem, size, "'%s' is not NAME=VALUE", pair);
+        return -1;
+    }
+    char *name = strndup(pair, (size_t)(equals - pair));
+    if (name == NULL) {
+        snprintf(problem, size, "out of memory");
+        return -1;
+    }
+    int result = config_set(config, name, equals + 1, problem, size);
+    free(name);
+    return result;
+}
+
+int config_complete(struct config *config, char *problem, size_t size)
+{
+    for (size_t i = 0; i < ROWS; i++) {
+        if (rows[i].kind != LIST || rows[i].standard[0] == '\0')
+            continue;
+        struct config_list *list = member(config, &rows[i]);
+        if (list->count == 0 && set_row(config, &rows[i], rows[i].standard, problem, size))
+            return -1;
+    }
+    return 0;
+}
+
+int config_choice_named(const char *choices, struct slice word)
+{
+    struct slice rest = slice_of(choices);
+
+    for (int place = 0; rest.at != NULL; place++) {
+        if (slice_equal(slice_cut(rest, '|', &rest), word))
+            return place;
+    }
+    return -1;
+}
+
+void config_each(void (*visit)(void *arg, const char *name, const char *argument,
+                               const char *standard, const char *help),
+                 void *arg)
+{
+    for (size_t i = 0; i < ROWS; i++)
+        visit(arg, rows[i].name, rows[i].argument, rows[i].standard, rows[i].help);
+}
+
+void config_free(struct config *config)
+{
+    if (config == NULL)
+        return;
+    for (size_t i = 0; i < ROWS; i++) {
+        if (rows[i].kind == STRING) {
+            free(*(config_string *)member(config, &rows[i]));
+        } else if (rows[i].kind == LIST) {
+            struct config_list *list = member(config, &rows[i]);
+
+            while (list->count > 0)
+                free(list->items[--list->count]);
+            free(list->items);
+        }
+    }
+    coltypes_free(config->coltypes);
+    free(config);
+}

@@ -1,0 +1,184 @@
+#include "system/listen.h"
+
+#include <errno.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#define SOCKET_FLAGS (SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC)
+
+/* "HOST:PORT" as getaddrinfo wants it; the brackets of IPv6 go, "*" is any IPv4 address. */
+static int split_host(const char *address, char *host, size_t size, const char **port)
+{
+    const char *colon = strrchr(address, ':');
+    size_t len = colon == NULL ? 0 : (size_t)(colon - address);
+
+    if (colon == NULL || colon[1] == '\0' ||
+        strspn(colon + 1, "0123456789") != strlen(colon + 1))
+        return -1;
+    if (len >= 2 && address[0] == '[' && address[len - 1] == ']') {
+        address++;
+        len -= 2;
+    } else if (memchr(address, ':', len) != NULL) {
+        return -1; /* IPv6 without brackets could mean two things */
+    } else if (len == 0 || (len == 1 && address[0] == '*')) {
+        address = "0.0.0.0";
+        len = strlen(address);
+    }
+    if (len >= size)
+        return -1;
+    memcpy(host, address, len);
+    host[len] = '\0';
+    *port = colon + 1;
+    return 0;
+}
+
+static int bind_listen(int fd, const struct sockaddr *address, socklen_t len, int backlog)
+{
+    return bind(fd, address, len) || listen(fd, backlog) ? -1 : 0;
+}
+
+static const char *bind_hint(void)
+{
+    switch (errno) {
+    case EADDRINUSE:
+        return "; is another server running there? Stop it or choose another address";
+    case EACCES:
+        return "; ports below 1024 need root or CAP_NET_BIND_SERVICE";
+    case EADDRNOTAVAIL:
+        return "; that address is not one of this machine's";
+    default:
+        return "";
+    }
+}
+
+static int open_inet(const char *address, int backlog, char *problem, size_t size)
+{
+    struct addrinfo hints = { .ai_flags = AI_PASSIVE | AI_NUMERICSERV,
+                              .ai_socktype = SOCK_STREAM };
+    struct addrinfo *found;
+    char host[256];
+    const char *port;
+    int fd, on = 1;
+
+    if (split_host(address, host, sizeof(host), &port) || strtoul(port, NULL, 10) > 65535) {
+        snprintf(problem, size,
+                 "listen: '%s' is not HOST:PORT, [IPV6]:PORT, *:PORT or unix:/PATH", address);
+        return -1;
+    }
+    int error = getaddrinfo(host, port, &hints, &found);
+    if (error != 0) {
+        snprintf(problem, size, "listen: no address for '%s': %s", host, gai_strerror(error));
+        return -1;
+    }
+
+    fd = socket(found->ai_family, SOCKET_FLAGS, 0);
+    if (fd < 0)
+        goto failed;
+    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)); /* its connections inherit it */
+    if (found->ai_family == AF_INET6)
+        setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on));
+    if (bind_listen(fd, found->ai_addr, found->ai_addrlen, backlog))
+        goto failed;
+    freeaddrinfo(found);
+    return fd;
+
+failed:
+    snprintf(problem, size, "cannot listen on %s: %s%s", address, strerror(errno), bind_hint());
+    if (fd >= 0)
+        close(fd);
+    freeaddrinfo(found);
+    return -1;
+}
+
+/* A socket file that nobody answers was left by a server that was killed. */
+static void remove_stale(const struct sockaddr_un *address)
+{
+    struct stat file;
+    int fd;
+
+    if (lstat(address->sun_path, &file) || !S_ISSOCK(file.st_mode))
+        return;
+    fd = socket(AF_UNIX, SOCKET_FLAGS, 0);
+    if (fd < 0)
+        return;
+    if (connect(fd, (const struct sockaddr *)address, sizeof(*address)) &&
+        errno == ECONNREFUSED)
+        unlink(address->sun_path);
+    close(fd);
+}
+
+static int open_unix(const char *path, int backlog, char *problem, size_t size)
+{
+    struct sockaddr_un address = { .sun_family = AF_UNIX };
+
+    if (path[0] != '/' || strlen(path) >= sizeof(address.sun_path)) {
+        snprintf(problem, size,
+                 "listen: the socket's path '%s' must begin with / and have at most %zu bytes",
+                 path, sizeof(address.sun_path) - 1);
+        return -1;
+    }
+    memcpy(address.sun_path, path, strlen(path));
+    remove_stale(&address);
+    int fd = socket(AF_UNIX, SOCKET_FLAGS, 0);
+    if (fd < 0 || bind_listen(fd, (struct sockaddr *)&address, sizeof(address), backlog)) {
+        snprintf(problem, size, "cannot listen on unix:%s: %s%s", path, strerror(errno),
+                 bind_hint());
+        if (fd >= 0)
+            close(fd);
+        return -1;
+    }
+    chmod(path, 0666); /* as open to this machine as a port is */
+    return fd;
+}
+
+int listen_open(const char *address, int backlog, char *problem, size_t size)
+{
+    if (strncmp(address, "unix:", 5) == 0)
+        return open_unix(address + 5, backlog, problem, size);
+    return open_inet(address, backlog, problem, size);
+}
+
+const char *listen_name(int fd, char name[LISTEN_NAME])
+{
+    union {
+        struct sockaddr any;
+        struct sockaddr_un un;
+        struct sockaddr_storage room;
+    } address;
+    socklen_t len = sizeof(address);
+    char host[64], port[16];
+
+    memset(&address, 0, sizeof(address));
+    if (getsockname(fd, &address.any, &len)) {
+        snprintf(name, LISTEN_NAME, "an unknown address");
+    } else if (address.any.sa_family == AF_UNIX) {
+        snprintf(name, LISTEN_NAME, "unix:%.*s", (int)sizeof(address.un.sun_path),
+                 address.un.sun_path);
+    } else if (getnameinfo(&address.any, len, host, sizeof(host), port, sizeof(port),
+                           NI_NUMERICHOST | NI_NUMERICSERV)) {
+        snprintf(name, LISTEN_NAME, "an unknown address");
+    } else {
+        bool six = address.any.sa_family == AF_INET6;
+        snprintf(name, LISTEN_NAME, six ? "[%s]:%s" : "%s:%s", host, port);
+    }
+    return name;
+}
+
+void listen_close(int fd)
+{
+    char name[LISTEN_NAME];
+
+    if (strncmp(listen_name(fd, name), "unix:", 5) == 0)
+        unlink(name + 5);
+    close(fd);
+}
