@@ -24,11 +24,12 @@
 #define OPTION_CPUS 256
 
 static const char usage[] =
-    "usage: tickd -f -d DIR [-l ADDRESS]... [-w N] [--cpus LIST] [-o NAME=VALUE]...\n"
+    "usage: tickd [-f] -d DIR [-l ADDRESS]... [-w N] [--cpus LIST] [-o NAME=VALUE]...\n"
     "\n"
     "Serve time ranges of columnar tick files over HTTP.\n"
     "\n"
-    "  -f, --foreground       stay in the foreground and log to standard error\n"
+    "  -f, --foreground       stay in the foreground and log to standard error; without it,\n"
+    "                         become a daemon that logs to syslog\n"
     "  -d, --data DIR         the data root (option data)\n"
     "  -l, --listen ADDRESS   where to listen (option listen)\n"
     "  -w, --workers N        worker processes (option workers)\n"
@@ -117,6 +118,24 @@ static int parse_arguments(int argc, char **argv, struct config *config, bool *f
     return 0;
 }
 
+/* A daemon works in /: its data must be found from there. */
+static int make_absolute(struct config *config)
+{
+    char *here = getcwd(NULL, 0), *path = NULL, problem[512];
+    int result = -1;
+
+    if (config->data[0] == '/') {
+        result = 0;
+    } else if (here != NULL && asprintf(&path, "%s/%s", here, config->data) >= 0) {
+        result = config_set(config, "data", path, problem, sizeof(problem));
+        free(path);
+    }
+    if (result != 0)
+        log_error("cannot find the data directory from /: %m");
+    free(here);
+    return result;
+}
+
 static int check_data(const struct config *config)
 {
     struct stat found;
@@ -157,17 +176,15 @@ int main(int argc, char **argv)
     int parsed = parse_arguments(argc, argv, config, &foreground);
     if (parsed > 0) {
         code = EXIT_SUCCESS;
-    } else if (parsed == 0 && !foreground) {
-        log_error("tickd runs in the foreground so far: give -f, and let the init system or a "
-                  "shell's & do the rest");
-    } else if (parsed == 0 && check_data(config)) {
+    } else if (parsed == 0 && (check_data(config) || make_absolute(config))) {
         code = EXIT_FAILURE;
     } else if (parsed == 0) {
         title_init(argv);
         log_set_level(levels[config->log_level]);
-        log_to_stderr_dated();
+        if (foreground)
+            log_to_stderr_dated();
         signal(SIGPIPE, SIG_IGN);
-        code = master_run(config, -1);
+        code = master_run(config, !foreground);
     }
     config_free(config);
     return code;

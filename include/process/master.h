@@ -1,14 +1,16 @@
 #ifndef PROCESS_MASTER_H
 #define PROCESS_MASTER_H
 
+#include <stdbool.h>
+
 #include "system/config.h"
 
 /**
- * master_run(config, ready_fd):
+ * master_run(config, background):
  * Be the master: listen, fork the workers, replace those that die, and stop when told to (TERM,
  * INT: at once; QUIT: when all answers are out). Once every worker serves, a byte is written to
  * ${ready_fd}, if that is not -1. Returns the exit code; what went wrong is logged.
  */
-int master_run(const struct config *config, int ready_fd);
+int master_run(const struct config *config, bool background);
 
 #endif

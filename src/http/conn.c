@@ -9,30 +9,15 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "http/exchange.h"
 #include "http/http1.h"
-#include "http/reply.h"
-#include "http/send.h"
 #include "store/store.h"
-
-/* Memory that an exchange keeps between requests, and how many idle ones are kept. */
-#define ARENA_BYTES 16384
-#define SPARE_MAX 64
 
 /* What a client may still send after an error before we stop listening. */
 #define LINGER_BYTES (1 << 20)
 
 /* Connections over max_connections that are told so; even more are just closed. */
 #define REFUSED_MAX 64
-
-/* One request and its answer; an idle connection has none. */
-struct exchange {
-    struct answer answer;
-    struct reply reply;
-    struct send send;
-    struct request request; /* its slices are void once it is routed, but for id and origin */
-    bool keep_alive;
-    struct exchange *next_spare;
-};
 
 struct conn {
     struct loop_io io;
@@ -63,47 +48,12 @@ struct conn_pool {
     const struct config *config;
     struct conn *all;
     size_t count;
-    struct exchange *spare;
-    size_t spare_count;
+    struct exchange_pool exchanges;
 };
 
 static struct conn *of_io(struct loop_io *io)
 {
     return (struct conn *)((char *)io - offsetof(struct conn, io));
-}
-
-static struct exchange *exchange_take(struct conn_pool *pool)
-{
-    struct exchange *exchange = pool->spare;
-
-    if (exchange != NULL) {
-        pool->spare = exchange->next_spare;
-        pool->spare_count--;
-        return exchange;
-    }
-    exchange = calloc(1, sizeof(*exchange));
-    if (exchange != NULL)
-        answer_init(&exchange->answer, ARENA_BYTES);
-    return exchange;
-}
-
-static void exchange_release(struct conn *conn)
-{
-    struct conn_pool *pool = conn->pool;
-    struct exchange *exchange = conn->exchange;
-
-    if (exchange == NULL)
-        return;
-    conn->exchange = NULL;
-    if (pool->spare_count == SPARE_MAX) {
-        answer_free(&exchange->answer);
-        free(exchange);
-        return;
-    }
-    answer_clear(&exchange->answer);
-    exchange->next_spare = pool->spare;
-    pool->spare = exchange;
-    pool->spare_count++;
 }
 
 static void conn_close(struct conn *conn)
@@ -121,14 +71,13 @@ struct input {
  * closes. */
 static struct exchange *begin_exchange(struct conn *conn, const struct request *request)
 {
-    struct exchange *exchange = exchange_take(conn->pool);
+    struct exchange *exchange = exchange_take(&conn->pool->exchanges, request);
 
     if (exchange == NULL) {
         log_error("out of memory: a connection is closed");
         conn_close(conn);
         return NULL;
     }
-    exchange->request = *request;
     exchange->keep_alive = request->keep_alive && !conn->pool->api->draining;
     conn->exchange = exchange;
     return exchange;
@@ -137,11 +86,7 @@ static struct exchange *begin_exchange(struct conn *conn, const struct request *
 /* Answer with a failure that leaves no way to go on reading, and end the connection. */
 static void give_up(struct conn *conn, const struct failure *failure)
 {
-    struct exchange *exchange = conn->exchange;
-
-    exchange->keep_alive = false;
-    exchange->answer.failure = *failure;
-    answer_failed(&exchange->answer);
+    exchange_fail(conn->exchange, failure);
     conn->state = CONN_REPLY;
 }
 
@@ -229,22 +174,6 @@ static bool read_body(struct conn *conn, struct input *input)
     return true;
 }
 
-/* What is needed of the request after its bytes are gone: the fields that the answer's head
- * repeats. */
-static void keep_fields(struct exchange *exchange)
-{
-    struct slice *fields[] = { &exchange->request.id, &exchange->request.origin };
-
-    for (size_t i = 0; i < 2; i++) {
-        char *copy = arena_take(&exchange->answer.arena, fields[i]->len);
-
-        if (copy == NULL)
-            fields[i]->len = 0;
-        else if (fields[i]->len > 0)
-            fields[i]->at = memcpy(copy, fields[i]->at, fields[i]->len);
-    }
-}
-
 static void route(struct conn *conn)
 {
     struct conn_pool *pool = conn->pool;
@@ -253,7 +182,7 @@ static void route(struct conn *conn)
     store_begin(pool->api->store, loop_now(pool->loop), clock_wall());
     enum answer_state state = route_begin(pool->api, &exchange->request, &exchange->answer);
     conn->state = state == ANSWER_MORE ? CONN_GATHER : CONN_REPLY;
-    keep_fields(exchange);
+    exchange_keep_fields(exchange);
 }
 
 static void reply(struct conn *conn)
@@ -280,7 +209,8 @@ static void end_answer(struct conn *conn, const struct input *input)
     bool keep_alive = conn->exchange->keep_alive;
     bool linger = conn->exchange->answer.status >= 400 || input->len > 0;
 
-    exchange_release(conn);
+    exchange_release(&pool->exchanges, conn->exchange);
+    conn->exchange = NULL;
     if (keep_alive) {
         conn->state = CONN_HEAD;
     } else if (linger) {
@@ -494,7 +424,7 @@ static void closed(struct loop_io *io)
 {
     struct conn *conn = of_io(io);
 
-    exchange_release(conn);
+    exchange_release(&conn->pool->exchanges, conn->exchange);
     http1_body_free(conn->body);
     buf_free(&conn->in);
     *conn->link = conn->next;
@@ -569,18 +499,6 @@ size_t conn_pool_count(const struct conn_pool *pool)
     return pool->count;
 }
 
-static void free_spare(struct conn_pool *pool)
-{
-    while (pool->spare != NULL) {
-        struct exchange *exchange = pool->spare;
-
-        pool->spare = exchange->next_spare;
-        answer_free(&exchange->answer);
-        free(exchange);
-    }
-    pool->spare_count = 0;
-}
-
 void conn_pool_free(struct conn_pool *pool)
 {
     if (pool == NULL)
@@ -588,6 +506,6 @@ void conn_pool_free(struct conn_pool *pool)
     for (struct conn *conn = pool->all; conn != NULL; conn = conn->next)
         conn_close(conn);
     loop_bury(pool->loop);
-    free_spare(pool);
+    exchange_pool_free(&pool->exchanges);
     free(pool);
 }

@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "base/sig.h"
 #include "base/title.h"
+#include "process/daemonize.h"
 #include "process/heritage.h"
 #include "process/worker.h"
 #include "system/listen.h"
@@ -40,8 +41,9 @@ struct slot {
 
 struct master {
     const struct config *config;
-    int announce_fd; /* where to say that all serve; -1: said */
-    int death[2];    /* a pipe whose end workers see when we are gone */
+    int daemon_fd;  /* for daemonize_ready; -1: in the foreground, or said */
+    bool announced; /* that all serve */
+    int death[2];   /* a pipe whose end workers see when we are gone */
     size_t listener_count;
     int *listeners;
     size_t slot_count;
@@ -138,8 +140,8 @@ static _Noreturn void become_worker(struct master *master, size_t place, int rea
 
     sig_reset();
     close(master->death[1]);
-    if (master->announce_fd >= 0)
-        close(master->announce_fd);
+    if (master->daemon_fd >= 0)
+        close(master->daemon_fd);
     for (size_t i = 0; i < master->slot_count; i++) {
         if (master->slots[i].ready_fd >= 0)
             close(master->slots[i].ready_fd);
@@ -192,6 +194,15 @@ static bool all_ready(const struct master *master)
     return true;
 }
 
+static void announce(struct master *master)
+{
+    master->announced = true;
+    log_notice("%zu workers are serving %s", master->slot_count, master->config->data);
+    if (master->daemon_fd >= 0)
+        daemonize_ready(master->daemon_fd);
+    master->daemon_fd = -1;
+}
+
 /* A worker has said that it serves, or died before it could. */
 static void hear_ready(struct master *master, struct slot *slot)
 {
@@ -200,19 +211,13 @@ static void hear_ready(struct master *master, struct slot *slot)
 
     if (n < 0 && errno == EINTR)
         return;
-    if (n <= 0) {
+    if (n <= 0)
         return; /* its death will be seen by wait */
-    }
     close(slot->ready_fd);
     slot->ready_fd = -1;
     slot->backoff = BACKOFF_FIRST;
-    if (!all_ready(master) || master->announce_fd < 0)
-        return;
-    log_notice("%zu workers are serving %s", master->slot_count, master->config->data);
-    if (write(master->announce_fd, "R", 1) != 1)
-        log_warn("nobody waits for the word that tickd is ready");
-    close(master->announce_fd);
-    master->announce_fd = -1;
+    if (all_ready(master) && !master->announced)
+        announce(master);
 }
 
 /* Whether somebody else ended the process: that says nothing about the program. */
@@ -356,10 +361,13 @@ static void wait_and_act(struct master *master, struct pollfd *polls)
     handle_signals(master);
 }
 
-static int supervise(struct master *master)
+static int supervise(struct master *master, bool background)
 {
     static const int signals[] = { SIGTERM, SIGINT, SIGQUIT, SIGCHLD, 0 };
     struct pollfd *polls = calloc(master->slot_count, sizeof(*polls));
+
+    if (background)
+        daemonize_detach();
 
     if (polls == NULL || sig_catch(signals)) {
         log_error("cannot catch signals: %m");
@@ -377,17 +385,21 @@ static int supervise(struct master *master)
     return EXIT_FAILURE;
 }
 
-int master_run(const struct config *config, int ready_fd)
+int master_run(const struct config *config, bool background)
 {
-    struct master master = { .config = config, .announce_fd = ready_fd, .death = { -1, -1 } };
+    struct master master = { .config = config, .daemon_fd = -1, .death = { -1, -1 } };
     int code = EXIT_FAILURE;
 
+    if (background && (master.daemon_fd = daemonize_begin()) < 0) {
+        log_error("cannot go into the background: %m");
+        return code;
+    }
     title_set("master");
     raise_limits(config);
     if (pipe2(master.death, O_CLOEXEC))
         log_error("cannot make a pipe: %m");
     else if (make_slots(&master) == 0 && open_listeners(&master) == 0)
-        code = supervise(&master);
+        code = supervise(&master, background);
 
     for (size_t i = 0; i < master.listener_count; i++)
         listen_close(master.listeners[i]);

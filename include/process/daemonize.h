@@ -1,0 +1,31 @@
+#ifndef PROCESS_DAEMONIZE_H
+#define PROCESS_DAEMONIZE_H
+
+/*
+ * Into the background, and only there: the process that was started returns to its shell when
+ * the daemon serves, or with the daemon's failure.
+ */
+
+/**
+ * daemonize_begin(void):
+ * Go on as a daemon: in a session of its own, in /, with standard input on /dev/null. Only the
+ * daemon returns, with a descriptor for daemonize_ready; the process that called waits for
+ * that, and exits with 0, or with the daemon's exit code if it ends before. Returns -1 with
+ * errno, in the caller, if it cannot be done.
+ */
+int daemonize_begin(void);
+
+/**
+ * daemonize_detach(void):
+ * Let go of the caller's terminal: standard output and error go to /dev/null, messages to
+ * syslog.
+ */
+void daemonize_detach(void);
+
+/**
+ * daemonize_ready(fd):
+ * Let the process that was started return: the daemon serves. Closes ${fd}.
+ */
+void daemonize_ready(int fd);
+
+#endif

@@ -1,0 +1,78 @@
+#include "http/exchange.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* Memory that an exchange keeps between requests, and how many idle ones are kept. */
+#define ARENA_BYTES 16384
+#define SPARE_MAX 64
+
+struct exchange *exchange_take(struct exchange_pool *pool, const struct request *request)
+{
+    struct exchange *exchange = pool->spare;
+
+    if (exchange != NULL) {
+        pool->spare = exchange->next_spare;
+        pool->count--;
+    } else {
+        exchange = calloc(1, sizeof(*exchange));
+        if (exchange == NULL)
+            return NULL;
+        answer_init(&exchange->answer, ARENA_BYTES);
+    }
+    exchange->request = *request;
+    return exchange;
+}
+
+void exchange_keep_fields(struct exchange *exchange)
+{
+    struct slice *fields[] = { &exchange->request.id, &exchange->request.origin };
+
+    for (size_t i = 0; i < 2; i++) {
+        if (fields[i]->len == 0)
+            continue;
+        char *copy = arena_take(&exchange->answer.arena, fields[i]->len);
+        if (copy == NULL)
+            fields[i]->len = 0;
+        else
+            fields[i]->at = memcpy(copy, fields[i]->at, fields[i]->len);
+    }
+}
+
+void exchange_fail(struct exchange *exchange, const struct failure *failure)
+{
+    exchange->keep_alive = false;
+    exchange->answer.failure = *failure;
+    answer_failed(&exchange->answer);
+}
+
+static void free_exchange(struct exchange *exchange)
+{
+    answer_free(&exchange->answer);
+    free(exchange);
+}
+
+void exchange_release(struct exchange_pool *pool, struct exchange *exchange)
+{
+    if (exchange == NULL)
+        return;
+    if (pool->count == SPARE_MAX) {
+        free_exchange(exchange);
+        return;
+    }
+    answer_clear(&exchange->answer);
+    exchange->next_spare = pool->spare;
+    pool->spare = exchange;
+    pool->count++;
+}
+
+void exchange_pool_free(struct exchange_pool *pool)
+{
+    while (pool->spare != NULL) {
+        struct exchange *exchange = pool->spare;
+
+        pool->spare = exchange->next_spare;
+        free_exchange(exchange);
+    }
+    pool->count = 0;
+}
