@@ -117,7 +117,7 @@ sub _draw_panel {
         push @data, "$block << EOD\n$bars{$peer}EOD\n";
         my $colour = _colour($peer, $peers);
         push @plots, "$block using 1:2 with boxes lc rgb '$colour' title '$peer'",
-            "$block using 1:2:3:4 with yerrorbars lc rgb '#333333' pt 7 ps 0 notitle",
+            "$block using 1:3:(0):(\$4-\$3) with vectors nohead lw 1.5 lc rgb '#333333' notitle",
             "$block using 1:4:(_text(\$2)) with labels offset 0,0.6 font ',8' notitle";
     }
     my $right = $x - 1.4;
