@@ -57,6 +57,12 @@ int seriesdir_fd(const struct seriesdir *series);
 const char *seriesdir_path(const struct seriesdir *series);
 
 /**
+ * seriesdir_complain(series, file):
+ * Say what errno means for ${file} of the series. Returns -1.
+ */
+int seriesdir_complain(const struct seriesdir *series, const char *file);
+
+/**
  * seriesdir_temp(column, day, file):
  * Write the temporary name of ${column} on ${day} to ${file}; returns ${file}.
  */

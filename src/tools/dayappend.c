@@ -15,12 +15,6 @@
 /* From here on, a column of exactly twice or four times the bytes is no accident. */
 #define ROWS_TELLING 1000
 
-static int fail(const struct seriesdir *series, const char *file)
-{
-    log_error("%s/%s: %m", seriesdir_path(series), file);
-    return -1;
-}
-
 /* The size of the file that ${column} has on ${day}; -1 with errno. */
 static int size_of(const struct seriesdir *series, const char *column, int32_t day,
                    uint64_t *size)
@@ -106,11 +100,11 @@ static int read_u32(const struct seriesdir *series, const char *column, int32_t 
     name_file(slice_of(column), day, file);
     int fd = openat(seriesdir_fd(series), file, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
     if (fd < 0)
-        return fail(series, file);
+        return seriesdir_complain(series, file);
     ssize_t n = pread(fd, record, 4, (off_t)(i * 4));
     if (n >= 0 && n < 4)
         errno = EIO;
-    int rc = n == 4 ? 0 : fail(series, file);
+    int rc = n == 4 ? 0 : seriesdir_complain(series, file);
     close(fd);
     return rc;
 }
@@ -122,7 +116,7 @@ int dayappend_check(const struct seriesdir *series, const struct columns *column
     char row[8];
 
     if (size_of(series, "time", day, &size))
-        return fail(series, "time");
+        return seriesdir_complain(series, "time");
     end->rows = size / 4;
     end->ns = 0;
     for (size_t i = COLUMNS_NANOS; i < columns->count; i++) {
@@ -170,15 +164,15 @@ static int grow(const struct seriesdir *series, const struct column *column, int
     seriesdir_temp(column->name, day, temp);
     int from = openat(seriesdir_fd(series), temp, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
     if (from < 0)
-        return fail(series, temp);
+        return seriesdir_complain(series, temp);
     int rc = 0;
     if (ftruncate(fd, end) || lseek(fd, end, SEEK_SET) < 0 || copy(from, fd))
-        rc = fail(series, file);
+        rc = seriesdir_complain(series, file);
     else
         rc = seriesdir_sync_file(series, fd, file);
     /* No half of it may stay. */
     if (rc && ftruncate(fd, end))
-        fail(series, file);
+        seriesdir_complain(series, file);
     close(from);
     return rc;
 }
@@ -192,10 +186,10 @@ static int append_column(const struct seriesdir *series, const struct column *co
     int fd =
         openat(seriesdir_fd(series), file, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666);
     if (fd < 0)
-        return fail(series, file);
+        return seriesdir_complain(series, file);
     int rc = grow(series, column, day, rows, fd, file);
     if (close(fd) && rc == 0)
-        rc = fail(series, file);
+        rc = seriesdir_complain(series, file);
     return rc;
 }
 
@@ -207,7 +201,7 @@ static void cut_column(const struct seriesdir *series, const struct column *colu
     name_file(slice_of(column->name), day, file);
     int fd = openat(seriesdir_fd(series), file, O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
     if (fd < 0 || ftruncate(fd, (off_t)(rows * column->type.size)))
-        fail(series, file);
+        seriesdir_complain(series, file);
     if (fd >= 0)
         close(fd);
 }

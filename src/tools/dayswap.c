@@ -2,10 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <unistd.h>
-
-#include "base/log.h"
 
 static int sync_temp(const struct seriesdir *series, const char *column, int32_t day)
 {
@@ -14,10 +11,8 @@ static int sync_temp(const struct seriesdir *series, const char *column, int32_t
     seriesdir_temp(column, day, file);
     /* The writer's descriptor is closed, but Linux tells the first who asks of a lost write. */
     int fd = openat(seriesdir_fd(series), file, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-    if (fd < 0) {
-        log_error("%s/%s: %m", seriesdir_path(series), file);
-        return -1;
-    }
+    if (fd < 0)
+        return seriesdir_complain(series, file);
     int rc = seriesdir_sync_file(series, fd, file);
     close(fd);
     return rc;
@@ -31,8 +26,7 @@ static int drop(const struct seriesdir *series, const char *column, int32_t day)
     name_file(slice_of(column), day, file);
     if (unlinkat(seriesdir_fd(series), file, 0) == 0 || errno == ENOENT)
         return 0;
-    log_error("%s/%s: %m", seriesdir_path(series), file);
-    return -1;
+    return seriesdir_complain(series, file);
 }
 
 static int move_in(const struct seriesdir *series, const char *column, int32_t day)
@@ -44,8 +38,7 @@ static int move_in(const struct seriesdir *series, const char *column, int32_t d
     name_file(slice_of(column), day, file);
     if (renameat(fd, temp, fd, file) == 0)
         return 0;
-    log_error("%s/%s: %m", seriesdir_path(series), file);
-    return -1;
+    return seriesdir_complain(series, file);
 }
 
 int dayswap_run(const struct seriesdir *series, const struct columns *columns, int32_t day)

@@ -100,8 +100,7 @@ static int write_column(const struct daywriter *writer, const struct column *col
     return 0;
 
 fail:
-    log_error("%s/%s: %m", seriesdir_path(writer->series), file);
-    return -1;
+    return seriesdir_complain(writer->series, file);
 }
 
 static int flush(struct daywriter *writer)

@@ -39,6 +39,12 @@ const char *seriesdir_column(const struct seriesdir *series, size_t i)
     return i < series->column_count ? series->columns[i] : NULL;
 }
 
+int seriesdir_complain(const struct seriesdir *series, const char *file)
+{
+    log_error("%s/%s: %m", series->path, file);
+    return -1;
+}
+
 char *seriesdir_temp(const char *column, int32_t day, char file[SERIESDIR_FILE])
 {
     char name[NAME_FILE];
@@ -51,8 +57,7 @@ int seriesdir_sync_file(const struct seriesdir *series, int fd, const char *file
 {
     if (!series->durable || fsync(fd) == 0)
         return 0;
-    log_error("%s/%s: %m", series->path, file);
-    return -1;
+    return seriesdir_complain(series, file);
 }
 
 int seriesdir_sync(const struct seriesdir *series)
@@ -70,8 +75,7 @@ int seriesdir_has_day(const struct seriesdir *series, int32_t day)
         return 1;
     if (errno == ENOENT)
         return 0;
-    log_error("%s/%s: %m", series->path, file);
-    return -1;
+    return seriesdir_complain(series, file);
 }
 
 static bool is_temp(const char *file)
