@@ -21,10 +21,10 @@ struct days {
 void days_add(struct days *days, int32_t day);
 
 /**
- * days_next(days, day):
- * The first day of the set that is not before ${day}, any number; INT32_MAX if there is none.
+ * days_next(days, first, last):
+ * The first day of the set that lies from ${first} to ${last}, any numbers; INT32_MAX if there is none.
  */
-int32_t days_next(const struct days *days, int32_t day);
+int32_t days_next(const struct days *days, int32_t first, int32_t last);
 
 /**
  * days_count(days, first, last):

@@ -19,8 +19,9 @@ struct timer {
 };
 
 struct timers {
-    uint64_t tick;  /* the last one that was dealt with */
-    unsigned count; /* of timers in slots */
+    uint64_t soonest; /* no slot in use comes round before this tick */
+    uint64_t tick;    /* the last one that was dealt with */
+    unsigned count;   /* of timers in slots */
     struct timer *slots[TIMERS_SLOTS];
 };
 
@@ -63,6 +64,6 @@ void timers_expire(struct timers *timers, uint64_t now,
  * timers_wait(timers, now):
  * Milliseconds from ${now} until timers_expire should be called again; -1 if no timer needs it.
  */
-int timers_wait(const struct timers *timers, uint64_t now);
+int timers_wait(struct timers *timers, uint64_t now);
 
 #endif

@@ -300,7 +300,8 @@ static void tell_workers(const struct master *master, int signo)
 
 static void handle_signals(struct master *master)
 {
-    bool stop = sig_take(SIGTERM) | sig_take(SIGINT), quit = sig_take(SIGQUIT);
+    bool term = sig_take(SIGTERM), interrupt = sig_take(SIGINT), quit = sig_take(SIGQUIT);
+    bool stop = term || interrupt;
 
     if (sig_take(SIGCHLD))
         reap(master);

@@ -44,8 +44,9 @@ static void on_master_gone(void *arg)
 
 static void handle_signals(struct worker *worker)
 {
-    if (sig_take(SIGTERM) || sig_take(SIGINT))
-        worker->stopping = true;
+    bool term = sig_take(SIGTERM), interrupt = sig_take(SIGINT);
+
+    worker->stopping |= term || interrupt;
     if (sig_take(SIGQUIT))
         drain(worker);
 }

@@ -69,8 +69,8 @@ int gather_begin(struct gather *gather, struct store *store, const struct query 
                            "the range holds more than %llu days with data",
                            (unsigned long long)store->config->max_days);
     gather->room = days_count(days, first - 1, last + 1);
-    gather->next = days_next(days, first - 1);
     gather->last = last + 1;
+    gather->next = days_next(days, first - 1, gather->last);
     gather->range = gather->use_nanos ? query->range : whole_seconds(query->range);
     gather->days = arena_take_zeroed(arena, gather->room, sizeof(struct gather_day));
     gather->skipped = arena_take(arena, gather->room * sizeof(int32_t));
@@ -283,7 +283,7 @@ enum gather_state gather_step(struct gather *gather, struct arena *arena,
         if (make_room(gather, arena, failure) ||
             gather_one(gather, gather->next, arena, failure))
             return GATHER_FAILED;
-        gather->next = days_next(&gather->series->days, gather->next + 1);
+        gather->next = days_next(&gather->series->days, gather->next + 1, gather->last);
     }
     return gather->next > gather->last ? GATHER_DONE : GATHER_MORE;
 }

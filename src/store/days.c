@@ -7,38 +7,44 @@ void days_add(struct days *days, int32_t day)
     days->words[bit / 64] |= UINT64_C(1) << (bit % 64);
 }
 
-int32_t days_next(const struct days *days, int32_t day)
+int32_t days_next(const struct days *days, int32_t first, int32_t last)
 {
-    if (day > DATE_LAST)
+    first = first < DATE_FIRST ? DATE_FIRST : first;
+    last = last > DATE_LAST ? DATE_LAST : last;
+    if (first > last)
         return INT32_MAX;
-    unsigned bit = day < DATE_FIRST ? 0 : (unsigned)(day - DATE_FIRST);
+
+    unsigned bit = (unsigned)(first - DATE_FIRST), end = (unsigned)(last - DATE_FIRST) / 64;
     unsigned word = bit / 64;
     uint64_t left = days->words[word] >> (bit % 64) << (bit % 64);
-
     while (left == 0) {
-        if (++word == DAYS_WORDS)
+        if (++word > end)
             return INT32_MAX;
         left = days->words[word];
     }
-    return (int32_t)(DATE_FIRST + word * 64 + (unsigned)__builtin_ctzll(left));
+    int32_t next = (int32_t)(DATE_FIRST + word * 64 + (unsigned)__builtin_ctzll(left));
+    return next <= last ? next : INT32_MAX;
 }
 
-/* The days of the set before ${day}. */
-static unsigned count_before(const struct days *days, int32_t day)
+/* The days of a word that stand from bit ${from} to bit ${to}. */
+static unsigned count_bits(uint64_t word, unsigned from, unsigned to)
 {
-    unsigned count = 0, bit;
-
-    if (day <= DATE_FIRST)
-        return 0;
-    bit = (unsigned)((day > DATE_LAST ? DATE_LAST + 1 : day) - DATE_FIRST);
-    for (unsigned word = 0; word < bit / 64; word++)
-        count += (unsigned)__builtin_popcountll(days->words[word]);
-    if (bit % 64 != 0)
-        count += (unsigned)__builtin_popcountll(days->words[bit / 64] << (64 - bit % 64));
-    return count;
+    return (unsigned)__builtin_popcountll(word >> from << from << (63 - to));
 }
 
 unsigned days_count(const struct days *days, int32_t first, int32_t last)
 {
-    return first > last ? 0 : count_before(days, last + 1) - count_before(days, first);
+    first = first < DATE_FIRST ? DATE_FIRST : first;
+    last = last > DATE_LAST ? DATE_LAST : last;
+    if (first > last)
+        return 0;
+
+    unsigned from = (unsigned)(first - DATE_FIRST), to = (unsigned)(last - DATE_FIRST);
+    unsigned count = 0;
+    for (unsigned word = from / 64; word <= to / 64; word++) {
+        if (days->words[word] != 0)
+            count += count_bits(days->words[word], word == from / 64 ? from % 64 : 0,
+                                word == to / 64 ? to % 64 : 63);
+    }
+    return count;
 }

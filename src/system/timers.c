@@ -7,6 +7,7 @@ void timers_init(struct timers *timers, uint64_t now)
 {
     memset(timers, 0, sizeof(*timers));
     timers->tick = now / TIMERS_TICK;
+    timers->soonest = UINT64_MAX;
 }
 
 static void unlink_timer(struct timers *timers, struct timer *timer)
@@ -37,6 +38,8 @@ static void link_timer(struct timers *timers, struct timer *timer)
         (*head)->link = &timer->next;
     *head = timer;
     timers->count++;
+    if (tick < timers->soonest)
+        timers->soonest = tick;
 }
 
 void timers_set(struct timers *timers, struct timer *timer, uint64_t deadline)
@@ -90,14 +93,14 @@ void timers_expire(struct timers *timers, uint64_t now,
     }
 }
 
-int timers_wait(const struct timers *timers, uint64_t now)
+int timers_wait(struct timers *timers, uint64_t now)
 {
     if (timers->count == 0)
         return -1;
-    for (uint64_t tick = timers->tick + 1;; tick++) {
-        if (timers->slots[tick % TIMERS_SLOTS] == NULL)
-            continue;
-        uint64_t due = tick * TIMERS_TICK;
-        return due > now ? (int)(due - now) : 0;
-    }
+    if (timers->soonest <= timers->tick || timers->soonest == UINT64_MAX)
+        timers->soonest = timers->tick + 1;
+    while (timers->slots[timers->soonest % TIMERS_SLOTS] == NULL)
+        timers->soonest++;
+    uint64_t due = timers->soonest * TIMERS_TICK;
+    return due > now ? (int)(due - now) : 0;
 }
