@@ -1,7 +1,5 @@
 #include "base/coltype.h"
 
-#include <stdio.h>
-
 #include "base/num.h"
 
 static const struct {
@@ -34,9 +32,9 @@ int coltype_parse(struct slice text, struct coltype *type)
 
 char *coltype_name(struct coltype type, char text[COLTYPE_NAME])
 {
-    if (type.kind == COLTYPE_BYTES)
-        snprintf(text, COLTYPE_NAME, "bytes%u", type.size);
-    else
-        snprintf(text, COLTYPE_NAME, "%s", kinds[type.kind].name);
+    if (type.kind != COLTYPE_BYTES)
+        return strcpy(text, kinds[type.kind].name);
+    memcpy(text, "bytes", 5);
+    text[5 + num_decimal(type.size, text + 5)] = '\0';
     return text;
 }
