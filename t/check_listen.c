@@ -1,0 +1,214 @@
+#include "unit.h"
+
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "files.h"
+#include "system/listen.h"
+
+static char problem[512];
+
+static int open_at(const char *address)
+{
+    memset(problem, 0, sizeof(problem));
+    return listen_open(address, 16, problem, sizeof(problem));
+}
+
+static void refuse(const char *address)
+{
+    ck_assert_msg(open_at(address) == -1, "%s", address);
+    ck_assert_uint_gt(strlen(problem), 10);
+    ck_assert_ptr_null(strchr(problem, '\n'));
+}
+
+/* Somebody can connect to where ${fd} says that it listens. */
+static void check_connects(int fd, int family)
+{
+    struct sockaddr_storage address;
+    socklen_t len = sizeof(address);
+
+    ck_assert_int_eq(getsockname(fd, (struct sockaddr *)&address, &len), 0);
+    ck_assert_int_eq(address.ss_family, family);
+    int client = socket(family, SOCK_STREAM, 0);
+    ck_assert_int_eq(connect(client, (struct sockaddr *)&address, len), 0);
+    int served = accept(fd, NULL, NULL);
+    ck_assert_int_ge(served, 0);
+    close(served);
+    close(client);
+}
+
+START_TEST(listen_takes_every_form)
+{
+    static const struct {
+        const char *address, *name; /* up to the port */
+        int family;
+    } forms[] = {
+        { "127.0.0.1:0", "127.0.0.1:", AF_INET },
+        { "*:0", "0.0.0.0:", AF_INET },
+        { ":0", "0.0.0.0:", AF_INET },
+        { "0.0.0.0:0", "0.0.0.0:", AF_INET },
+        { "[::1]:0", "[::1]:", AF_INET6 },
+        { "[::]:0", "[::]:", AF_INET6 },
+    };
+    char name[LISTEN_NAME], again[LISTEN_NAME];
+    int six = socket(AF_INET6, SOCK_STREAM, 0);
+
+    for (size_t i = 0; i < COUNT_OF(forms); i++) {
+        if (six < 0 && forms[i].family == AF_INET6)
+            continue;
+        int fd = open_at(forms[i].address);
+        ck_assert_msg(fd >= 0, "%s", problem);
+        ck_assert_ptr_eq(listen_name(fd, name), name);
+        ck_assert(strncmp(name, forms[i].name, strlen(forms[i].name)) == 0);
+        ck_assert_int_gt(atoi(name + strlen(forms[i].name)), 0);
+        ck_assert(fcntl(fd, F_GETFL) & O_NONBLOCK);
+        ck_assert(fcntl(fd, F_GETFD) & FD_CLOEXEC);
+        check_connects(fd, forms[i].family);
+        listen_close(fd);
+
+        /* The name, port and all, is an address again; and a port that was just used is free.
+         */
+        fd = open_at(name);
+        ck_assert_msg(fd >= 0, "%s", problem);
+        ck_assert_str_eq(listen_name(fd, again), name);
+        listen_close(fd);
+    }
+    int fd = open_at("localhost:0");
+    ck_assert_msg(fd >= 0, "%s", problem);
+    listen_close(fd);
+    if (six >= 0)
+        close(six);
+}
+END_TEST
+
+START_TEST(listen_refuses_what_is_no_address)
+{
+    static const char *const bad[] = {
+        "",
+        "8080",
+        "127.0.0.1",
+        "127.0.0.1:",
+        "127.0.0.1:http",
+        "[::1]",
+        "[::1]:",
+        "::1:80",
+        "[::1:80",
+        "127.0.0.1:65536",
+        "127.0.0.1:99999999999999999999999",
+        "127.0.0.1:-1",
+        "127.0.0.1: 80",
+        "http://127.0.0.1:80",
+        "unix:",
+        "unix:relative",
+        "256.256.256.256:80x",
+        "[]:80",
+        "127.0.0.1:80 ",
+    };
+    char host[400];
+
+    for (size_t i = 0; i < COUNT_OF(bad); i++)
+        refuse(bad[i]);
+    memset(host, 'a', sizeof(host));
+    memcpy(host + sizeof(host) - 4, ":80", 4);
+    refuse(host);
+    refuse("192.0.2.1:1"); /* TEST-NET-1: not one of ours */
+    ck_assert_ptr_nonnull(strstr(problem, "machine"));
+}
+END_TEST
+
+START_TEST(listen_says_that_a_port_is_taken)
+{
+    char name[LISTEN_NAME];
+    int fd = open_at("127.0.0.1:0");
+
+    listen_name(fd, name);
+    refuse(name);
+    ck_assert_ptr_nonnull(strstr(problem, name));
+    ck_assert_ptr_nonnull(strstr(problem, "another"));
+    listen_close(fd);
+    fd = open_at(name);
+    ck_assert_int_ge(fd, 0);
+    listen_close(fd);
+}
+END_TEST
+
+START_TEST(listen_on_a_socket_file)
+{
+    char path[256], address[300], name[LISTEN_NAME];
+    struct stat file;
+
+    snprintf(path, sizeof(path), "%s/a.sock", files_root());
+    snprintf(address, sizeof(address), "unix:%s", path);
+    int fd = open_at(address);
+    ck_assert_msg(fd >= 0, "%s", problem);
+    ck_assert_str_eq(listen_name(fd, name), address);
+    check_connects(fd, AF_UNIX);
+    ck_assert_int_eq(stat(path, &file), 0);
+    ck_assert(S_ISSOCK(file.st_mode));
+    ck_assert_uint_eq(file.st_mode & 0777, 0666);
+
+    /* A server that lives keeps it, however busy it is. */
+    refuse(address);
+    ck_assert_int_eq(stat(path, &file), 0);
+    check_connects(fd, AF_UNIX);
+
+    listen_close(fd);
+    ck_assert_int_eq(stat(path, &file), -1);
+
+    /* One that was killed left its file. */
+    fd = open_at(address);
+    close(fd);
+    ck_assert_int_eq(stat(path, &file), 0);
+    fd = open_at(address);
+    ck_assert_msg(fd >= 0, "%s", problem);
+    check_connects(fd, AF_UNIX);
+    listen_close(fd);
+}
+END_TEST
+
+/* Only a dead socket makes way. */
+START_TEST(listen_replaces_no_other_file)
+{
+    char path[256], address[300];
+    struct stat file;
+
+    files_write("not-a-socket", "data", 4);
+    snprintf(path, sizeof(path), "%s/not-a-socket", files_root());
+    snprintf(address, sizeof(address), "unix:%s", path);
+    refuse(address);
+    ck_assert_int_eq(stat(path, &file), 0);
+    ck_assert_int_eq(file.st_size, 4);
+
+    snprintf(address, sizeof(address), "unix:%s/no/such/folder", files_root());
+    refuse(address);
+}
+END_TEST
+
+/* The longest path there is room for, and one byte more. */
+START_TEST(listen_on_a_long_path)
+{
+    char address[300], name[LISTEN_NAME];
+    const size_t most = sizeof(((struct sockaddr_un *)NULL)->sun_path) - 1;
+    int len = snprintf(address, sizeof(address), "unix:%s/", files_root());
+
+    memset(address + len, 's', sizeof(address) - (size_t)len);
+    address[5 + most] = '\0';
+    int fd = open_at(address);
+    ck_assert_msg(fd >= 0, "%s", problem);
+    ck_assert_str_eq(listen_name(fd, name), address);
+    listen_close(fd);
+    ck_assert_int_eq(access(address + 5, F_OK), -1);
+    address[5 + most] = 's';
+    address[6 + most] = '\0';
+    refuse(address);
+}
+END_TEST
+
+UNIT("listen", listen_takes_every_form, listen_refuses_what_is_no_address,
+     listen_says_that_a_port_is_taken, listen_on_a_socket_file, listen_replaces_no_other_file,
+     listen_on_a_long_path)
