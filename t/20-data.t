@@ -322,8 +322,8 @@ subtest 'columns' => sub {
     right('nanos as a column and for the bounds', with(columns => 'nanos,id', start => '2025-01-01T10:00:10.001Z', end => '2025-01-02T10:00:10.001Z'));
     my @many = map { sprintf 'c%02d', $_ } 1 .. 65;
     write_day($data, 'coinbase/WIDE/MD', '2025-01-01', { time => [ $first, $first + 1 ], map { ($_ => [ length, ord ]) } @many });
-    right('64', with(symbol => 'WIDE', columns => join ',', @many[ 0 .. 63 ]));
-    bad('columns', '65', with(symbol => 'WIDE', columns => join ',', @many));
+    right('64 of them', with(symbol => 'WIDE', columns => join ',', @many[ 0 .. 63 ]));
+    bad('columns', '65 of them', with(symbol => 'WIDE', columns => join ',', @many));
     my $narrow = Tickd->start(data => $data, workers => 1, options => [ 'max_columns=2', 'max_days=2' ]);
     is_error($narrow->get(url('/api/data', with(columns => 'time,price,id'))), 400, 'columns', '-o max_columns=2');
     is_answer($narrow->get(url('/api/data', with(end => '2025-01-02'))), $oracle->answer(with(end => '2025-01-02')), '-o max_days=2: two days');

@@ -93,6 +93,7 @@ sub spawn ($class, %opt) {
     $self->{pid} = fork // die "fork: $!";
     if (!$self->{pid}) {
         POSIX::setpgid(0, 0);
+        $SIG{PIPE} = 'DEFAULT';
         open STDIN, '<', '/dev/null';
         open STDOUT, '>>', $self->{log};
         open STDERR, '>>&', \*STDOUT;
@@ -115,12 +116,7 @@ sub track ($self) { $running{ $self->{pid} } = $self; return }
 
 # addresses(): as logged, in the order of the log: '127.0.0.1:4711', '[::1]:4712', 'unix:/path'.
 sub addresses ($self) {
-    my @found;
-    while ($self->log_text =~ /listening on (\S+)/g) {
-        my $address = $1 =~ s/[,;.]\z//r;
-        push @found, $address;
-    }
-    return @found;
+    return map { s/[,;.]\z//r } $self->log_text =~ /listening on (\S+)/g;
 }
 
 # answers(): whether /health is 200 on each listener.
@@ -234,6 +230,7 @@ sub run_tickd ($limit, @arguments) {
     my $pid = fork // die "fork: $!";
     if (!$pid) {
         POSIX::setpgid(0, 0);
+        $SIG{PIPE} = 'DEFAULT';
         open STDIN, '<', '/dev/null';
         open STDOUT, '>', "$dir/out";
         open STDERR, '>', "$dir/err";
@@ -344,6 +341,9 @@ sub wrong_answer ($r, $expected) {
     return sprintf 'byte %d of %d (expected %d) differs; the line has %d: %s', $at, length $r->{body},
         length $expected->{body}, length($line) + 1, $line;
 }
+
+# A test that is stopped ends what it started, too.
+$SIG{$_} = sub { exit 1 } for qw(TERM INT HUP);
 
 # Whatever a test file left running ends with it; its exit status stays the test's.
 sub END {
