@@ -19,9 +19,10 @@ struct request {
     enum request_method method;
     int minor;            /* of HTTP/1.minor: 0 or 1 */
     bool keep_alive;      /* the client wants the connection to stay */
-    bool has_body;        /* a body follows the head */
-    bool expect_continue; /* ... once the client has seen a 100 */
-    uint64_t body_bytes;  /* its length; 0 if chunked */
+    bool chunked;         /* a body follows the head, in chunks */
+    bool expect_continue; /* the client waits for a 100 before it sends the body */
+    uint64_t body_bytes;  /* length of the body that follows the head; 0 if there is none, or
+                             chunked */
     struct slice path;    /* of the target, as sent: "/api/data"; "*" of OPTIONS */
     struct slice query;   /* what follows its '?', as sent; at is NULL without one */
     struct slice origin;  /* header fields, empty where absent */

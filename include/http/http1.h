@@ -38,28 +38,4 @@ enum http1_result http1_head(const char *bytes, size_t len, struct http1_scan *s
                              const struct config *config, struct request *request,
                              size_t *consumed, struct failure *failure);
 
-/* A body that is being read. */
-struct http1_body;
-
-/**
- * http1_body_new(head, len, most):
- * Begin to read the body that follows the ${len} bytes of a complete ${head} and that may have
- * ${most} bytes, framing included. NULL without memory. To be given to http1_body_free.
- */
-struct http1_body *http1_body_new(const char *head, size_t len, uint64_t most);
-
-/**
- * http1_body_drop(body, bytes, len, consumed, failure):
- * Read ${len} more ${bytes} and drop what is the body's. When it is DONE, ${consumed} of them
- * were its last ones; when there is MORE to come, all of them.
- */
-enum http1_result http1_body_drop(struct http1_body *body, const char *bytes, size_t len,
-                                  size_t *consumed, struct failure *failure);
-
-/**
- * http1_body_free(body):
- * Give back ${body}; NULL is fine.
- */
-void http1_body_free(struct http1_body *body);
-
 #endif

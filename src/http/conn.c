@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "http/exchange.h"
 #include "http/http1.h"
+#include "http/reqbody.h"
 #include "store/store.h"
 
 /* What a client may still send after an error before we stop listening. */
@@ -34,7 +35,7 @@ struct conn {
     struct buf in; /* received and not dealt with, from in_at on */
     size_t in_at;
     struct http1_scan scan;
-    struct http1_body *body;
+    struct reqbody body;
     struct exchange *exchange;
     bool timed;                /* the time of the request under way is running */
     bool served;               /* there was a request before */
@@ -113,10 +114,12 @@ static void begin_body(struct conn *conn, const char *head, size_t len)
     conn->state = CONN_BODY;
     if (copy != NULL)
         memcpy(copy, head, len);
-    conn->body = http1_body_new(head, len, conn->pool->config->max_body);
-    if (copy == NULL || conn->body == NULL ||
-        http1_head(copy, len, &scan, conn->pool->config, &exchange->request, &consumed,
-                   &failure) != HTTP1_DONE) {
+    if (exchange->request.chunked)
+        reqbody_begin_chunked(&conn->body, conn->pool->config->max_body);
+    else
+        reqbody_begin(&conn->body, exchange->request.body_bytes);
+    if (copy == NULL || http1_head(copy, len, &scan, conn->pool->config, &exchange->request,
+                                   &consumed, &failure) != HTTP1_DONE) {
         failure_set(&failure, 503, NULL, "out of memory");
         give_up(conn, &failure);
     }
@@ -142,7 +145,7 @@ static bool read_head(struct conn *conn, struct input *input)
     }
     if (begin_exchange(conn, &request) == NULL)
         return true;
-    if (request.has_body)
+    if (request.chunked || request.body_bytes > 0)
         begin_body(conn, input->at, consumed);
     else
         conn->state = CONN_ROUTE;
@@ -156,20 +159,20 @@ static bool read_body(struct conn *conn, struct input *input)
 {
     struct failure failure = { 0 };
     size_t consumed = 0;
-    enum http1_result result =
-        http1_body_drop(conn->body, input->at, input->len, &consumed, &failure);
 
-    input->at += consumed;
-    input->len -= consumed;
-    if (result == HTTP1_MORE)
-        return false;
-    http1_body_free(conn->body);
-    conn->body = NULL;
-    if (result == HTTP1_DONE) {
-        conn->state = CONN_ROUTE;
-    } else {
+    switch (reqbody_drop(&conn->body, input->at, input->len, &consumed, &failure)) {
+    case REQBODY_MORE:
         input->len = 0;
+        return false;
+    case REQBODY_DONE:
+        conn->state = CONN_ROUTE;
+        input->at += consumed;
+        input->len -= consumed;
+        break;
+    case REQBODY_BAD:
         give_up(conn, &failure);
+        input->len = 0;
+        break;
     }
     return true;
 }
@@ -425,7 +428,6 @@ static void closed(struct loop_io *io)
     struct conn *conn = of_io(io);
 
     exchange_release(&conn->pool->exchanges, conn->exchange);
-    http1_body_free(conn->body);
     buf_free(&conn->in);
     *conn->link = conn->next;
     if (conn->next != NULL)

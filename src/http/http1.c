@@ -5,25 +5,10 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/token.h"
+
 /* More than any method, the spaces and "HTTP/1.1" of a request line need. */
 #define LINE_SLACK 64
-
-/* RFC 9110 section 5.6.2: token */
-static bool is_token_byte(char c)
-{
-    if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9'))
-        return true;
-    return c != '\0' && strchr("!#$%&'*+-.^_`|~", c) != NULL;
-}
-
-static bool is_token(struct slice s)
-{
-    for (size_t i = 0; i < s.len; i++) {
-        if (!is_token_byte(s.at[i]))
-            return false;
-    }
-    return s.len > 0;
-}
 
 static enum http1_result bad(struct failure *failure, int status, const char *why)
 {
@@ -83,7 +68,7 @@ static int check_request_line(struct slice line, const struct config *config,
     struct slice version, rest, method = slice_cut(line, ' ', &rest);
     struct slice target = slice_cut(rest, ' ', &version);
 
-    if (!is_token(method) || rest.at == NULL)
+    if (!token_valid(method) || rest.at == NULL)
         return failure_set(failure, 400, NULL, "this is not an HTTP request");
     if (version.at == NULL)
         return failure_set(failure, 400, NULL, "the request line has no HTTP version");
@@ -100,7 +85,7 @@ static int check_field_line(struct slice line, struct failure *failure)
 
     if (line.at[0] == ' ' || line.at[0] == '\t')
         return failure_set(failure, 400, NULL, "a header line begins with a space");
-    if (value.at == NULL || !is_token(name))
+    if (value.at == NULL || !token_valid(name))
         return failure_set(failure, 400, NULL, "a header line has no proper name and colon");
     for (size_t i = 0; i < value.len; i++) {
         unsigned char c = (unsigned char)value.at[i];
@@ -162,7 +147,7 @@ static enum http1_result scan_lines(const char *bytes, size_t len, struct http1_
             return HTTP1_BAD;
     }
     if (scan->lines == 0 && scan->at < len && bytes[scan->at] != '\r' &&
-        !is_token_byte(bytes[scan->at]))
+        !token_byte(bytes[scan->at]))
         return bad(failure, 400, "this is not an HTTP request");
     return check_limits(scan, len, config, failure) ? HTTP1_BAD : HTTP1_MORE;
 }
@@ -281,6 +266,34 @@ static int on_value_complete(llhttp_t *parser)
     return 0;
 }
 
+static enum request_method method_of(const llhttp_t *parser)
+{
+    switch (parser->method) {
+    case HTTP_GET:
+        return REQUEST_GET;
+    case HTTP_HEAD:
+        return REQUEST_HEAD;
+    case HTTP_OPTIONS:
+        return REQUEST_OPTIONS;
+    default:
+        return REQUEST_OTHER;
+    }
+}
+
+/* What llhttp has found out, before it forgets it at the end of the request. */
+static int on_headers_complete(llhttp_t *parser)
+{
+    struct head *head = head_of(parser);
+    struct request *request = head->request;
+
+    request->method = method_of(parser);
+    request->minor = parser->http_minor;
+    request->keep_alive = llhttp_should_keep_alive(parser) != 0;
+    request->chunked = head->codings > 0;
+    request->body_bytes = head->codings == 0 && head->lengths > 0 ? parser->content_length : 0;
+    return 0;
+}
+
 static const llhttp_settings_t *head_settings(void)
 {
     static llhttp_settings_t settings;
@@ -292,6 +305,7 @@ static const llhttp_settings_t *head_settings(void)
         settings.on_header_field = on_field;
         settings.on_header_value = on_value;
         settings.on_header_value_complete = on_value_complete;
+        settings.on_headers_complete = on_headers_complete;
         ready = true;
     }
     return &settings;
@@ -313,7 +327,7 @@ static void check_fields(struct head *head)
 {
     if (head->hosts > 1)
         refuse(head, 400, "more than one Host");
-    else if (head->hosts == 0 && head->parser.http_minor == 1)
+    else if (head->hosts == 0 && head->request->minor == 1)
         refuse(head, 400, "HTTP/1.1 needs a Host");
     else if (!host_valid(head->host))
         refuse(head, 400, "the Host is malformed");
@@ -321,7 +335,7 @@ static void check_fields(struct head *head)
         refuse(head, 400, "more than one length for the body");
     else if (head->codings > 1)
         refuse(head, 400, "more than one Transfer-Encoding");
-    else if (head->codings > 0 && head->parser.http_minor == 0)
+    else if (head->codings > 0 && head->request->minor == 0)
         refuse(head, 400, "HTTP/1.0 has no Transfer-Encoding");
 }
 
@@ -354,27 +368,13 @@ static int split_target(struct head *head)
     return 0;
 }
 
-static enum request_method method_of(const llhttp_t *parser)
-{
-    switch (parser->method) {
-    case HTTP_GET:
-        return REQUEST_GET;
-    case HTTP_HEAD:
-        return REQUEST_HEAD;
-    case HTTP_OPTIONS:
-        return REQUEST_OPTIONS;
-    default:
-        return REQUEST_OTHER;
-    }
-}
-
 /* Let llhttp parse a head whose bytes were found to be sound. */
 static enum http1_result parse(const char *bytes, size_t len, const struct config *config,
                                struct request *request, struct failure *failure)
 {
     struct head head = { .request = request, .failure = failure };
 
-    *request = (struct request){ 0 };
+    *request = (struct request){ .minor = 1 };
     llhttp_init(&head.parser, HTTP_REQUEST, head_settings());
     enum llhttp_errno error = llhttp_execute(&head.parser, bytes, len);
     if (!head.refused && error != HPE_OK && error != HPE_PAUSED_UPGRADE) {
@@ -385,15 +385,9 @@ static enum http1_result parse(const char *bytes, size_t len, const struct confi
     }
     check_fields(&head);
 
-    request->method = method_of(&head.parser);
-    request->minor = head.parser.http_minor;
-    request->keep_alive = llhttp_should_keep_alive(&head.parser) != 0;
-    request->has_body =
-        head.codings > 0 || (head.lengths > 0 && head.parser.content_length > 0);
-    request->body_bytes = head.codings > 0 ? 0 : head.parser.content_length;
     if (!head.refused && split_target(&head))
         refuse(&head, 400, "the target is no path of this server");
-    if (request->has_body && request->body_bytes > config->max_body)
+    if (request->body_bytes > config->max_body)
         refuse(&head, 413, "the body is too large");
     return head.refused ? HTTP1_BAD : HTTP1_DONE;
 }
@@ -408,77 +402,4 @@ enum http1_result http1_head(const char *bytes, size_t len, struct http1_scan *s
         return result;
     *consumed = scan->at;
     return parse(bytes, scan->at, config, request, failure);
-}
-
-/* --- Bodies */
-
-struct http1_body {
-    llhttp_t parser;
-    llhttp_settings_t settings;
-    uint64_t left;        /* bytes of the body that may still come */
-    uint64_t framed_left; /* bytes of anything that may still come */
-    bool complete, too_large;
-};
-
-/* Chunks may be framed wastefully, but not without end. */
-#define FRAMING_FACTOR 8
-#define FRAMING_SLACK 65536
-
-static int on_body(llhttp_t *parser, const char *at, size_t len)
-{
-    struct http1_body *body = (struct http1_body *)parser;
-
-    (void)at;
-    body->too_large |= len > body->left;
-    body->left -= body->too_large ? 0 : len;
-    return 0;
-}
-
-static int on_message_complete(llhttp_t *parser)
-{
-    ((struct http1_body *)parser)->complete = true;
-    return HPE_PAUSED;
-}
-
-struct http1_body *http1_body_new(const char *head, size_t len, uint64_t most)
-{
-    struct http1_body *body = calloc(1, sizeof(*body));
-
-    if (body == NULL)
-        return NULL;
-    /* llhttp knows how to read the body from the head: show it the head once more. */
-    llhttp_settings_init(&body->settings);
-    body->settings.on_message_complete = on_message_complete;
-    llhttp_init(&body->parser, HTTP_REQUEST, &body->settings);
-    body->settings.on_body = on_body;
-    body->left = most;
-    body->framed_left = most * FRAMING_FACTOR + FRAMING_SLACK;
-    if (llhttp_execute(&body->parser, head, len) != HPE_OK) {
-        free(body);
-        return NULL;
-    }
-    return body;
-}
-
-enum http1_result http1_body_drop(struct http1_body *body, const char *bytes, size_t len,
-                                  size_t *consumed, struct failure *failure)
-{
-    enum llhttp_errno error = llhttp_execute(&body->parser, bytes, len);
-
-    if (body->too_large || len > body->framed_left)
-        return bad(failure, 413, "the body is too large");
-    body->framed_left -= len;
-    if (body->complete) {
-        *consumed = (size_t)(llhttp_get_error_pos(&body->parser) - bytes);
-        return HTTP1_DONE;
-    }
-    *consumed = len;
-    if (error != HPE_OK)
-        return bad(failure, 400, "the body is malformed");
-    return HTTP1_MORE;
-}
-
-void http1_body_free(struct http1_body *body)
-{
-    free(body);
 }

@@ -108,6 +108,20 @@ static void select_rows(void *arg)
     s->span = timeindex_select(&s->day->index, day_times(s->day), nanos, s->rows, range);
 }
 
+static uint64_t nanos_rows(const struct gather *gather, const struct day *day)
+{
+    return rows_of(gather, day, gather->columns[gather->column_count]);
+}
+
+/* Select among the first ${rows} rows, and by nanos where they count. */
+static int select_again(struct selection *s, uint64_t rows)
+{
+    s->rows = rows;
+    s->use_nanos = s->gather->use_nanos;
+    s->span = (struct timespan){ 0 };
+    return guard_run(select_rows, s);
+}
+
 /* Whether the columns fit together; if not, the failure names the file that does not. */
 static bool is_whole(const struct gather *gather, const struct day *day,
                      struct failure *failure)
@@ -195,6 +209,12 @@ static enum day_result weigh(struct gather *gather, struct day *day, struct aren
     if (result != DAY_OK)
         return result;
 
+    /* To the nanosecond, where that is known: it may leave nothing. */
+    if (gather->use_nanos && nanos_rows(gather, day) >= s.rows && select_again(&s, s.rows))
+        return DAY_CHANGED;
+    if (s.span.count == 0)
+        return DAY_OK;
+
     bool live = day_live(gather->store, day, gather->columns, gather->needed_count);
     if (!live && gather->query->missing != CONFIG_MISSING_PREFIX &&
         !is_whole(gather, day, failure)) {
@@ -208,15 +228,10 @@ static enum day_result weigh(struct gather *gather, struct day *day, struct aren
     }
 
     uint64_t rows = common_rows(gather, day);
-    if (gather->use_nanos || rows != s.rows) {
-        s.rows = rows;
-        s.use_nanos = gather->use_nanos;
-        s.span = (struct timespan){ 0 };
-        if (guard_run(select_rows, &s))
-            return DAY_CHANGED;
-        if (s.span.count == 0)
-            return DAY_OK;
-    }
+    if (rows != s.rows && select_again(&s, rows))
+        return DAY_CHANGED;
+    if (s.span.count == 0)
+        return DAY_OK;
     if (gather->store->config->unsorted == CONFIG_UNSORTED_ERROR && steps_back(day, rows)) {
         failure_set(failure, 500, NULL, "%s steps back in time at row %llu",
                     day_path(gather->series, day->number, SERIES_TIME, path),
