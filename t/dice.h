@@ -10,7 +10,7 @@
 #define MUST(claim)                                                                            \
     do {                                                                                       \
         if (!(claim))                                                                          \
-            ck_abort_msg("not so: " #claim);                                                   \
+            ck_abort_msg("%s", "not so: " #claim);                                             \
     } while (0)
 
 /*

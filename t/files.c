@@ -125,6 +125,7 @@ void files_append(const char *path, const void *bytes, size_t len)
 void files_truncate(const char *path, size_t len)
 {
     ck_assert_int_eq(truncate(full(path), (off_t)len), 0);
+    files_touch(path, FILES_WALL - 1800);
 }
 
 void files_touch(const char *path, int64_t wall)

@@ -64,7 +64,7 @@ void files_append(const char *path, const void *bytes, size_t len);
 
 /**
  * files_truncate(path, len):
- * Cut off the file ${path}, in place.
+ * Cut off the file ${path}, in place; last changed half an hour before FILES_WALL.
  */
 void files_truncate(const char *path, size_t len);
 
