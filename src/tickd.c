@@ -75,7 +75,7 @@ static int parse_arguments(int argc, char **argv, struct config *config, bool *f
     char problem[512];
     int c, failed = 0;
 
-    while ((c = getopt_long(argc, argv, "fd:l:w:o:Vh", long_options, NULL)) != -1 && !failed) {
+    while ((c = getopt_long(argc, argv, ":fd:l:w:o:Vh", long_options, NULL)) != -1 && !failed) {
         switch (c) {
         case 'f':
             *foreground = true;
@@ -101,8 +101,19 @@ static int parse_arguments(int argc, char **argv, struct config *config, bool *f
         case 'h':
             print_help();
             return 1;
-        default: /* getopt_long has said what is wrong */
-            return -1;
+        case ':':
+            snprintf(problem, sizeof(problem), "%s needs a value (see tickd -h)",
+                     argv[optind - 1]);
+            failed = -1;
+            break;
+        default:
+            if (optopt != 0 && optopt < OPTION_CPUS)
+                snprintf(problem, sizeof(problem), "there is no flag -%c (see tickd -h)",
+                         optopt);
+            else
+                snprintf(problem, sizeof(problem), "there is no flag %s (see tickd -h)",
+                         argv[optind - 1]);
+            failed = -1;
         }
     }
     if (!failed)

@@ -712,16 +712,39 @@ START_TEST(loop_pauses_without_files)
 }
 END_TEST
 
+static void count_watch(void *arg)
+{
+    ++*(int *)arg;
+}
+
+static void collect(void *arg)
+{
+    (void)arg;
+    sig_collect();
+}
+
+/* Behind a descriptor that is always ready, too. */
 START_TEST(loop_wakes_for_signals)
 {
     static const int signals[] = { SIGUSR1, 0 };
+    int fd = sig_catch(signals), busy[2], seen = 0;
 
-    ck_assert_int_eq(sig_catch(signals), 0);
+    ck_assert_int_ge(fd, 0);
     begin();
+    ck_assert_int_eq(loop_watch(loop, fd, collect, NULL), 0);
     kill(getpid(), SIGUSR1);
     ck_assert(!sig_take(SIGUSR1));
     ck_assert_int_eq(loop_turn(loop, -1), 0);
     ck_assert(sig_take(SIGUSR1));
+
+    ck_assert_int_eq(pipe(busy), 0);
+    ck_assert_int_eq(write(busy[1], "x", 1), 1);
+    ck_assert_int_eq(loop_watch(loop, busy[0], count_watch, &seen), 0);
+    kill(getpid(), SIGUSR1);
+    ck_assert_int_eq(loop_turn(loop, -1), 0);
+    ck_assert(sig_take(SIGUSR1));
+    ck_assert_int_gt(seen, 0);
+    loop_unwatch(loop, busy[0]);
 
     uint64_t start = clock_ns();
     ck_assert_int_eq(loop_turn(loop, 30), 0);

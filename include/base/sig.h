@@ -1,38 +1,37 @@
 #ifndef BASE_SIG_H
 #define BASE_SIG_H
 
-#include <signal.h>
 #include <stdbool.h>
 
 /*
- * Signals as flags. The ones that sig_catch names stay blocked but while the process waits in a
- * call that takes sig_open()'s mask (ppoll, epoll_pwait), so that none is lost between looking
- * and waiting.
+ * Signals as flags. Those that a process catches are blocked and arrive at a descriptor
+ * (signalfd(2)), to be waited for beside others: so none is lost between looking and waiting,
+ * and none waits for ever behind descriptors that are always ready.
  */
 
 /**
  * sig_catch(signals):
- * Block the signals of the 0-terminated list ${signals} and let their arrival set a flag; flags
- * set before are cleared. Returns 0, or -1 with errno.
+ * Catch the signals of the 0-terminated list ${signals}, instead of those caught before.
+ * Returns a descriptor that is readable when one has come, this module's own; or -1 with errno.
  */
 int sig_catch(const int *signals);
 
 /**
- * sig_open(void):
- * The mask for waiting: the process's own from before sig_catch.
+ * sig_collect(void):
+ * Set the flags of the signals that have come. Does not wait.
  */
-const sigset_t *sig_open(void);
+void sig_collect(void);
 
 /**
  * sig_take(signal):
- * Whether ${signal} has come since it was last taken.
+ * Whether ${signal} was collected since it was last taken.
  */
 bool sig_take(int signal);
 
 /**
  * sig_reset(void):
- * Back to default actions and the mask from before sig_catch: for a child that goes on to be
- * something else.
+ * Catch none, and let signals do what they did before the first sig_catch: for a child that
+ * goes on to be something else.
  */
 void sig_reset(void);
 

@@ -155,8 +155,8 @@ uint64_t loop_now(const struct loop *loop);
 /**
  * loop_turn(loop, most):
  * Wait until there is something to do, at most ${most} milliseconds unless that is -1; do a
- * bounded share of it, and return. Signals caught with sig_catch come only while it waits; then
- * it returns early. Returns 0, or -1 with errno when the kernel refuses to go on.
+ * bounded share of it, and return. Returns 0, or -1 with errno when the kernel refuses to go
+ * on.
  */
 int loop_turn(struct loop *loop, int most);
 

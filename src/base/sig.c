@@ -1,59 +1,55 @@
 #include "base/sig.h"
 
+#include <signal.h>
 #include <string.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
 
-#define SIGNALS 65
-
-static volatile sig_atomic_t came[SIGNALS];
-static int caught[SIGNALS]; /* 0-terminated */
-static sigset_t open_mask;
-
-static void on_signal(int signo)
-{
-    came[signo] = 1;
-}
+static bool came[_NSIG];
+static int fd = -1;
+static sigset_t before;
 
 int sig_catch(const int *signals)
 {
-    struct sigaction action = { .sa_handler = on_signal };
-    sigset_t block;
-    size_t n = 0;
+    sigset_t set;
 
-    sigemptyset(&block);
-    sigfillset(&action.sa_mask);
-    for (; signals[n] != 0; n++) {
-        sigaddset(&block, signals[n]);
-        came[signals[n]] = 0;
-        caught[n] = signals[n];
+    if (fd >= 0) {
+        sig_collect(); /* what is pending would do its default when it is let in */
+        sig_reset();
     }
-    caught[n] = 0;
-
-    if (sigprocmask(SIG_BLOCK, &block, &open_mask))
+    sigemptyset(&set);
+    for (; *signals != 0; signals++)
+        sigaddset(&set, *signals);
+    if (sigprocmask(SIG_BLOCK, &set, &before))
         return -1;
-    for (n = 0; signals[n] != 0; n++) {
-        if (sigaction(signals[n], &action, NULL))
-            return -1;
-        sigdelset(&open_mask, signals[n]);
-    }
-    return 0;
+    fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
+    if (fd < 0)
+        sigprocmask(SIG_SETMASK, &before, NULL);
+    return fd;
 }
 
-const sigset_t *sig_open(void)
+void sig_collect(void)
 {
-    return &open_mask;
+    struct signalfd_siginfo info;
+
+    while (read(fd, &info, sizeof(info)) == (ssize_t)sizeof(info))
+        came[info.ssi_signo] = true;
 }
 
 bool sig_take(int signal)
 {
-    bool it_came = came[signal] != 0;
+    bool it_came = came[signal];
 
-    came[signal] = 0;
+    came[signal] = false;
     return it_came;
 }
 
 void sig_reset(void)
 {
-    for (size_t n = 0; caught[n] != 0; n++)
-        signal(caught[n], SIG_DFL);
-    sigprocmask(SIG_SETMASK, &open_mask, NULL);
+    memset(came, 0, sizeof(came));
+    if (fd < 0)
+        return;
+    close(fd);
+    fd = -1;
+    sigprocmask(SIG_SETMASK, &before, NULL);
 }

@@ -3,11 +3,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -31,11 +31,12 @@
 struct slot {
     pid_t pid; /* 0: none */
     int cpu;
-    int ready_fd; /* while the worker has not said that it serves; else -1 */
+    int ready_fd; /* where the worker will say that it serves; else -1 */
     unsigned crashes;
     uint64_t first_crash; /* clock_ms */
     uint64_t backoff;     /* ms to wait the next time */
     uint64_t start_at;    /* when it is to be started; 0: not */
+    bool served;          /* the worker has said that it serves */
     bool hopeless;        /* not to be started again */
 };
 
@@ -71,7 +72,7 @@ static void raise_limits(const struct config *config)
 static int open_listeners(struct master *master)
 {
     const struct config_list *addresses = &master->config->listen;
-    char problem[512], name[LISTEN_NAME];
+    char problem[512];
 
     master->listeners = calloc(addresses->count, sizeof(int));
     if (master->listeners == NULL)
@@ -86,8 +87,6 @@ static int open_listeners(struct master *master)
         }
         master->listeners[master->listener_count++] = fd;
     }
-    for (size_t i = 0; i < master->listener_count; i++)
-        log_notice("listening on %s", listen_name(master->listeners[i], name));
     return 0;
 }
 
@@ -188,7 +187,7 @@ static void start_worker(struct master *master, size_t place)
 static bool all_ready(const struct master *master)
 {
     for (size_t i = 0; i < master->slot_count; i++) {
-        if (master->slots[i].pid == 0 || master->slots[i].ready_fd >= 0)
+        if (!master->slots[i].served)
             return false;
     }
     return true;
@@ -209,12 +208,11 @@ static void hear_ready(struct master *master, struct slot *slot)
     char byte;
     ssize_t n = read(slot->ready_fd, &byte, 1);
 
-    if (n < 0 && errno == EINTR)
-        return;
-    if (n <= 0)
-        return; /* its death will be seen by wait */
     close(slot->ready_fd);
     slot->ready_fd = -1;
+    if (n <= 0)
+        return; /* its death will be seen by wait */
+    slot->served = true;
     slot->backoff = BACKOFF_FIRST;
     if (all_ready(master) && !master->announced)
         announce(master);
@@ -242,12 +240,13 @@ static void describe_end(size_t place, pid_t pid, int status)
 static void bury_worker(struct master *master, size_t place, int status)
 {
     struct slot *slot = &master->slots[place];
-    bool served = slot->ready_fd < 0;
+    bool served = slot->served;
     uint64_t now = clock_ms();
 
     if (!master->stopping)
         describe_end(place, slot->pid, status);
     slot->pid = 0;
+    slot->served = false;
     if (slot->ready_fd >= 0)
         close(slot->ready_fd);
     slot->ready_fd = -1;
@@ -298,8 +297,16 @@ static void tell_workers(const struct master *master, int signo)
     }
 }
 
+/* Open sockets would take connections that nobody serves any more. */
+static void close_listeners(struct master *master)
+{
+    while (master->listener_count > 0)
+        listen_close(master->listeners[--master->listener_count]);
+}
+
 static void handle_signals(struct master *master)
 {
+    sig_collect();
     bool term = sig_take(SIGTERM), interrupt = sig_take(SIGINT), quit = sig_take(SIGQUIT);
     bool stop = term || interrupt;
 
@@ -310,6 +317,7 @@ static void handle_signals(struct master *master)
     if (!master->stopping || stop)
         log_notice(stop ? "stopping" : "finishing what is under way, then stopping");
     master->stopping = true;
+    close_listeners(master);
     tell_workers(master, stop ? SIGTERM : SIGQUIT);
 }
 
@@ -341,20 +349,21 @@ static bool is_done(const struct master *master)
     return none && (master->stopping || !hope);
 }
 
-static void wait_and_act(struct master *master, struct pollfd *polls)
+static void wait_and_act(struct master *master, struct pollfd *polls, int signal_fd)
 {
     int wait = master->stopping ? -1 : start_due(master);
-    struct timespec time = { wait / 1000, (wait % 1000) * 1000000L };
     nfds_t count = 0;
 
+    polls[count++] = (struct pollfd){ .fd = signal_fd, .events = POLLIN };
     for (size_t i = 0; i < master->slot_count; i++) {
         if (master->slots[i].ready_fd >= 0)
             polls[count++] =
                 (struct pollfd){ .fd = master->slots[i].ready_fd, .events = POLLIN };
     }
-    int ready = ppoll(polls, count, wait < 0 ? NULL : &time, sig_open());
-    for (nfds_t p = 0; ready > 0 && p < count; p++) {
-        for (size_t i = 0; polls[p].revents & POLLIN && i < master->slot_count; i++) {
+    if (poll(polls, count, wait) <= 0)
+        return;
+    for (nfds_t p = 1; p < count; p++) {
+        for (size_t i = 0; polls[p].revents != 0 && i < master->slot_count; i++) {
             if (master->slots[i].ready_fd == polls[p].fd)
                 hear_ready(master, &master->slots[i]);
         }
@@ -365,18 +374,21 @@ static void wait_and_act(struct master *master, struct pollfd *polls)
 static int supervise(struct master *master, bool background)
 {
     static const int signals[] = { SIGTERM, SIGINT, SIGQUIT, SIGCHLD, 0 };
-    struct pollfd *polls = calloc(master->slot_count, sizeof(*polls));
+    struct pollfd *polls = calloc(master->slot_count + 1, sizeof(*polls));
+    int signal_fd = sig_catch(signals);
+    char name[LISTEN_NAME];
 
     if (background)
         daemonize_detach();
-
-    if (polls == NULL || sig_catch(signals)) {
+    for (size_t i = 0; i < master->listener_count; i++)
+        log_notice("listening on %s", listen_name(master->listeners[i], name));
+    if (polls == NULL || signal_fd < 0) {
         log_error("cannot catch signals: %m");
         free(polls);
         return EXIT_FAILURE;
     }
     while (!is_done(master))
-        wait_and_act(master, polls);
+        wait_and_act(master, polls, signal_fd);
     free(polls);
     if (master->stopping) {
         log_notice("stopped");
@@ -402,8 +414,7 @@ int master_run(const struct config *config, bool background)
     else if (make_slots(&master) == 0 && open_listeners(&master) == 0)
         code = supervise(&master, background);
 
-    for (size_t i = 0; i < master.listener_count; i++)
-        listen_close(master.listeners[i]);
+    close_listeners(&master);
     if (master.death[0] >= 0) {
         close(master.death[0]);
         close(master.death[1]);

@@ -1,6 +1,7 @@
 #include "process/worker.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -42,8 +43,11 @@ static void on_master_gone(void *arg)
     drain(worker);
 }
 
-static void handle_signals(struct worker *worker)
+static void on_signal(void *arg)
 {
+    struct worker *worker = arg;
+
+    sig_collect();
     bool term = sig_take(SIGTERM), interrupt = sig_take(SIGINT);
 
     worker->stopping |= term || interrupt;
@@ -61,7 +65,9 @@ static bool is_done(const struct worker *worker)
 
 static int serve(struct worker *worker)
 {
+    static const int signals[] = { SIGTERM, SIGINT, SIGQUIT, 0 };
     const struct heritage *heritage = worker->heritage;
+    int signal_fd = sig_catch(signals);
 
     for (size_t i = 0; i < heritage->listener_count; i++) {
         if (loop_listen(worker->loop, heritage->listeners[i], conn_accept, worker->conns)) {
@@ -69,8 +75,9 @@ static int serve(struct worker *worker)
             return WORKER_EXIT_HOPELESS;
         }
     }
-    if (loop_watch(worker->loop, heritage->master_fd, on_master_gone, worker)) {
-        log_error("worker %d: cannot watch the master: %m", heritage->slot);
+    if (signal_fd < 0 || loop_watch(worker->loop, signal_fd, on_signal, worker) ||
+        loop_watch(worker->loop, heritage->master_fd, on_master_gone, worker)) {
+        log_error("worker %d: cannot watch for signals: %m", heritage->slot);
         return WORKER_EXIT_HOPELESS;
     }
     if (write(heritage->ready_fd, "R", 1) != 1) {
@@ -85,22 +92,20 @@ static int serve(struct worker *worker)
             log_error("worker %d: the event loop failed: %m", heritage->slot);
             return WORKER_EXIT_FAILED;
         }
-        handle_signals(worker);
     }
     return WORKER_EXIT_OK;
 }
 
 int worker_run(const struct heritage *heritage)
 {
-    static const int signals[] = { SIGTERM, SIGINT, SIGQUIT, 0 };
     struct worker worker = { .heritage = heritage };
     int code = WORKER_EXIT_HOPELESS;
 
     title_set("worker %d", heritage->slot);
     if (heritage->cpu >= 0 && cpu_pin(heritage->cpu))
         log_warn("worker %d cannot be pinned to core %d: %m", heritage->slot, heritage->cpu);
-    if (sig_catch(signals) || guard_install()) {
-        log_error("worker %d: cannot catch signals: %m", heritage->slot);
+    if (guard_install()) {
+        log_error("worker %d: cannot catch SIGBUS: %m", heritage->slot);
         return code;
     }
 

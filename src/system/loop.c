@@ -1,7 +1,6 @@
 #include "system/loop.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
@@ -9,7 +8,6 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "base/sig.h"
 
 /*
  * The epoll engine. Sockets are registered once, edge-triggered, and what is known of them is
@@ -393,7 +391,7 @@ int loop_turn(struct loop *loop, int most)
         wait = 0;
     else if (most >= 0 && (wait < 0 || wait > most))
         wait = most;
-    int count = epoll_pwait(loop->epoll, events, EVENTS_PER_TURN, wait, sig_open());
+    int count = epoll_wait(loop->epoll, events, EVENTS_PER_TURN, wait);
 
     loop->now = clock_ms();
     if (count < 0 && errno != EINTR)
