@@ -140,6 +140,11 @@ subtest 'processes' => sub {
     # A worker that is killed is replaced; the others do not notice.
     for my $round (1 .. 3) {
         my ($victim, @others) = $server->workers;
+        if (@others != 1) {
+            fail("round $round: there are two workers");
+            $server->dump_log;
+            last;
+        }
         kill 'KILL', $victim;
         my $whole = wait_for(10, sub {
             my @now = $server->workers;
@@ -310,7 +315,7 @@ subtest 'a daemon' => sub {
     my $socket = "$dir/s";
     my $run = run_tickd(20, '-d', "$data", '-l', "unix:$socket", '-w', '2');
     is($run->{status}, 0, 'the command returns with 0');
-    is($run->{err}, '', 'without a word');
+    unlike($run->{err}, qr/\n./, 'with a line at most');
     # It serves already: no waiting here.
     my $http = Tickd::Http->connect(path => $socket, timeout => seconds(10));
     ok($http && $http->get($week)->{status} == 200, 'and it serves already');

@@ -65,10 +65,11 @@ sub wait_for ($limit, $code) {
 }
 
 # start(data =>, workers =>, options => ['name=value', ...], listen => [...], args => [...]):
-# a server in the foreground that answers; fails the test file if it does not.
+# a server in the foreground that answers with all its workers; ends the test file if it does not.
 sub start ($class, %opt) {
     my $self = $class->spawn(%opt);
-    if (!wait_for(20, sub { $self->answers || $self->gone })) {
+    my $workers = $opt{workers} // 2;
+    if (!wait_for(20, sub { ($self->answers && $self->workers >= $workers) || $self->gone })) {
         $self->dump_log;
         die "tickd does not answer\n";
     }
@@ -206,7 +207,8 @@ sub workers ($self) {
         my ($state, $ppid) = $line =~ /\A.*\) (\S) (\d+)/s or next;
         push @children, $pid if $ppid == $parent && $state ne 'Z';
     }
-    return sort { $a <=> $b } @children;
+    @children = sort { $a <=> $b } @children;
+    return @children;
 }
 
 # title(PID): its command line.
