@@ -5,8 +5,9 @@
 
 #include "base/slice.h"
 
-/* HTTP's token (RFC 9110 section 5.6.2): what methods and the names of header fields are made
- * of. */
+/* HTTP's token (RFC 9110 section 5.6.2): what methods and the names of header fields are made of. */
+
+extern const bool token_bytes[256];
 
 /**
  * token_byte(c):
@@ -14,9 +15,7 @@
  */
 static inline bool token_byte(char c)
 {
-    if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9'))
-        return true;
-    return c != '\0' && strchr("!#$%&'*+-.^_`|~", c) != NULL;
+    return token_bytes[(unsigned char)c];
 }
 
 /**

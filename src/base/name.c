@@ -5,18 +5,18 @@
 /* ".DD.MM.YY.bin" */
 #define SUFFIX_BYTES 13
 
-static bool name_byte(char c)
-{
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-           c == '.' || c == '_' || c == ':' || c == '-';
-}
+static const bool name_bytes[256] = {
+    ['0' ... '9'] = true, ['A' ... 'Z'] = true, ['a' ... 'z'] = true, ['.'] = true,
+    ['_'] = true,         [':'] = true,         ['-'] = true,
+};
 
 bool name_valid(struct slice name)
 {
     if (name.len < 1 || name.len > NAME_MAX_BYTES || name.at[0] == '.')
         return false;
     for (size_t i = 0; i < name.len; i++) {
-        if (!name_byte(name.at[i]) || (name.at[i] == '.' && name.at[i - 1] == '.'))
+        if (!name_bytes[(unsigned char)name.at[i]] ||
+            (name.at[i] == '.' && name.at[i - 1] == '.'))
             return false;
     }
     return true;

@@ -8,6 +8,9 @@ static int take_digits(struct slice *text, uint64_t *value)
     size_t n = 0;
 
     *value = 0;
+    /* 19 digits cannot overflow. */
+    for (; n < text->len && n < 19 && text->at[n] >= '0' && text->at[n] <= '9'; n++)
+        *value = *value * 10 + (uint64_t)(text->at[n] - '0');
     for (; n < text->len && text->at[n] >= '0' && text->at[n] <= '9'; n++) {
         if (__builtin_mul_overflow(*value, 10, value) ||
             __builtin_add_overflow(*value, (uint64_t)(text->at[n] - '0'), value)) {
@@ -78,18 +81,31 @@ int num_parse_duration(struct slice text, uint64_t *ms)
     return parse_with_unit(text, units, ms);
 }
 
+static unsigned count_digits(uint64_t value)
+{
+    unsigned digits = 1;
+
+    for (; value >= 10000; value /= 10000)
+        digits += 4;
+    return digits + (value >= 10) + (value >= 100) + (value >= 1000);
+}
+
 size_t num_decimal(uint64_t value, char *text)
 {
-    char digits[NUM_TEXT];
-    size_t n = 0;
+    static const char pairs[] = "00010203040506070809101112131415161718192021222324"
+                                "25262728293031323334353637383940414243444546474849"
+                                "50515253545556575859606162636465666768697071727374"
+                                "75767778798081828384858687888990919293949596979899";
+    unsigned digits = count_digits(value);
+    char *at = text + digits;
 
-    do {
-        digits[n++] = (char)('0' + value % 10);
-        value /= 10;
-    } while (value != 0);
-    for (size_t i = 0; i < n; i++)
-        text[i] = digits[n - 1 - i];
-    return n;
+    for (; value >= 100; value /= 100)
+        memcpy(at -= 2, pairs + 2 * (value % 100), 2);
+    if (value >= 10)
+        memcpy(text, pairs + 2 * value, 2);
+    else
+        *text = (char)('0' + value);
+    return digits;
 }
 
 size_t num_hex(uint64_t value, char *text)
