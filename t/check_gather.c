@@ -1,0 +1,321 @@
+#include "unit.h"
+
+#include <stdbool.h>
+#include <string.h>
+
+#include "base/date.h"
+#include "base/log.h"
+#include "session.h"
+
+/* What a query finds where days are missing, damaged, live, or change. */
+
+#define DAY 20089 /* 2025-01-01 */
+#define WHOLE "&start=0&end=4294967295"
+
+static struct session session;
+
+/* ${rows} rows of one column: seconds of the day's noon, or numbers. */
+static void write_column(const char *column, int32_t day, unsigned rows)
+{
+    static uint32_t values[1000];
+
+    for (unsigned i = 0; i < rows; i++)
+        values[i] = strcmp(column, "time") == 0 ? (uint32_t)day * DATE_SECONDS + 43200 + i : i;
+    files_write(files_column(FILES_SERIES, column, day), values, rows * 4);
+}
+
+static void write_day(int32_t day, unsigned rows)
+{
+    write_column("bid", day, rows);
+    write_column("ask", day, rows);
+    write_column("time", day, rows);
+}
+
+static void begin(void)
+{
+    struct config *config = files_config();
+
+    log_set_level(LOG_LEVEL_ERROR);
+    ck_assert_ptr_nonnull(freopen("/dev/null", "w", stderr));
+    files_set(config, "default_exchange", "ex");
+    for (int32_t day = DAY; day < DAY + 5; day++)
+        write_day(day, 100);
+    session_begin(&session, config);
+}
+
+/* The rows that a query gives, and its days. */
+static uint64_t ask(const char *parameters, unsigned days)
+{
+    char text[512];
+
+    session_done(&session);
+    snprintf(text, sizeof(text), "symbol=SYM&type=MD&%s", parameters);
+    ck_assert_msg(session_query(&session, text) == 0, "%s: %s", text, session.failure.reason);
+    ck_assert_uint_eq(session.plan.rows_in_range, session.gather.rows);
+    ck_assert_uint_eq(session.gather.day_count, days);
+
+    /* All of it can be had. */
+    size_t len;
+    uint64_t rows = session.plan.rows;
+    char *bytes = session_body(&session, &len);
+    ck_assert_ptr_nonnull(bytes);
+    free(bytes);
+    return rows;
+}
+
+static void refuse(const char *parameters, int status, const char *parameter,
+                   const char *reason)
+{
+    char text[512];
+
+    session_done(&session);
+    snprintf(text, sizeof(text), "symbol=SYM&type=MD&%s", parameters);
+    ck_assert_msg(session_query(&session, text) == -1, "%s", text);
+    ck_assert_int_eq(session.failure.status, status);
+    ck_assert_str_eq(session.failure.parameter, parameter);
+    ck_assert_msg(strstr(session.failure.reason, reason) != NULL, "%s", session.failure.reason);
+    ck_assert_ptr_null(strstr(session.failure.reason, files_root()));
+}
+
+START_TEST(gather_names_what_is_not_there)
+{
+    begin();
+    refuse("columns=none" WHOLE, 404, "columns", "'none' does not exist in ex/SYM/MD");
+    refuse("columns=bid&exchange=no" WHOLE, 404, "exchange", "'no'");
+    session_done(&session);
+    ck_assert_int_eq(session_query(&session, "symbol=NO&type=MD&columns=bid" WHOLE), -1);
+    ck_assert_int_eq(session.failure.status, 404);
+    ck_assert_str_eq(session.failure.parameter, "symbol");
+    session_done(&session);
+    ck_assert_int_eq(session_query(&session, "symbol=SYM&type=NO&columns=bid" WHOLE), -1);
+    ck_assert_int_eq(session.failure.status, 404);
+    ck_assert_str_eq(session.failure.parameter, "type");
+
+    /* Nothing there at all is another matter: a disk that is not mounted. */
+    session_done(&session);
+    files_rename("ex", "../gone.tickd-check");
+    session_later(&session, 5000);
+    refuse("columns=bid" WHOLE, 503, "", "data directory");
+    files_rename("../gone.tickd-check", "ex");
+    session_later(&session, 5000);
+    ck_assert_uint_eq(ask("columns=bid" WHOLE, 5), 500);
+    session_end(&session);
+}
+END_TEST
+
+START_TEST(gather_looks_at_days_that_exist)
+{
+    char text[128];
+
+    begin();
+    ck_assert_uint_eq(ask("columns=bid" WHOLE, 5), 500);
+    ck_assert_uint_eq(ask("columns=bid&start=2025-01-02&end=2025-01-03", 2), 200);
+    ck_assert_uint_eq(ask("columns=bid&start=2024-01-02&end=2024-12-31", 0), 0);
+    ck_assert_uint_eq(ask("columns=bid&start=2025-01-02T12:00:10Z&end=2025-01-02T12:00:19Z", 1),
+                      10);
+    snprintf(text, sizeof(text), "columns=bid&start=%d&end=%d", DAY * DATE_SECONDS + 43299,
+             (DAY + 1) * DATE_SECONDS + 43200);
+    ck_assert_uint_eq(ask(text, 2), 2);
+    /* Seconds of the day before and after, in this day's file. */
+    uint32_t late[2] = { (DAY + 7) * DATE_SECONDS - 1, (DAY + 8) * DATE_SECONDS };
+    files_write(files_column(FILES_SERIES, "bid", DAY + 7), late, 8);
+    files_write(files_column(FILES_SERIES, "time", DAY + 7), late, 8);
+    session_later(&session, 5000);
+    ck_assert_uint_eq(ask("columns=bid&start=2025-01-07&end=2025-01-07", 1), 1);
+    ck_assert_uint_eq(ask("columns=bid&start=2025-01-08&end=2025-01-08", 0), 0);
+    ck_assert_uint_eq(ask("columns=bid&start=2025-01-09&end=2025-01-09", 1), 1);
+
+    /* Only days with files count against the limit. */
+    files_set(session.config, "max_days", "2");
+    refuse("columns=bid" WHOLE, 400, "start", "2 days");
+    ck_assert_uint_eq(ask("columns=bid&start=0&end=2025-01-02", 2), 200);
+    session_end(&session);
+}
+END_TEST
+
+/* A closed day that lacks a column, or has columns of unequal length. */
+START_TEST(gather_handles_damage)
+{
+    begin();
+    files_remove(files_column(FILES_SERIES, "ask", DAY + 1));
+    write_column("ask", DAY + 3, 60);
+    ck_assert_uint_eq(ask("columns=bid" WHOLE, 5), 500); /* not asked for: no matter */
+    ck_assert_uint_eq(ask("columns=ask&start=2025-01-03&end=2025-01-03", 1), 100);
+    refuse("columns=bid,ask&start=2025-01-02&end=2025-01-02", 500, "",
+           "ex/SYM/MD/ask.02.01.25.bin");
+    refuse("columns=bid,ask&start=2025-01-04&end=2025-01-04", 500, "",
+           "ex/SYM/MD/ask.04.01.25.bin");
+    refuse("columns=bid,ask" WHOLE, 500, "", "ask.02.01.25.bin");
+
+    ck_assert_uint_eq(ask("columns=bid,ask&missing=skip" WHOLE, 3), 300);
+    ck_assert_uint_eq(session.gather.skipped_count, 2);
+    ck_assert(memmem(session.line.at, session.line.len,
+                     "\"skipped_days\":[\"2025-01-02\",\"2025-01-04\"]", 42) != NULL);
+    ck_assert_uint_eq(ask("columns=bid,ask&missing=prefix" WHOLE, 4), 360);
+    ck_assert_uint_eq(session.gather.skipped_count, 0);
+    /* Without a row in the range nobody notices. */
+    ck_assert_uint_eq(ask("columns=ask&start=2025-01-02T00:00:00Z&end=2025-01-02T01:00:00Z", 0),
+                      0);
+
+    /* A partial record at the end is none. */
+    files_write(files_column(FILES_SERIES, "ask", DAY + 1), "12", 2);
+    files_append(files_column(FILES_SERIES, "bid", DAY + 4), "x", 1);
+    files_touch(files_column(FILES_SERIES, "bid", DAY + 4), FILES_WALL - 3600);
+    session_later(&session, 5000);
+    refuse("columns=ask&start=2025-01-02&end=2025-01-02", 500, "", "0 rows");
+    ck_assert_uint_eq(ask("columns=bid&start=2025-01-05&end=2025-01-05", 1), 100);
+
+    /* The default is the configuration's. */
+    files_set(session.config, "missing", "skip");
+    ck_assert_uint_eq(ask("columns=bid,ask" WHOLE, 3), 300);
+    session_end(&session);
+}
+END_TEST
+
+/* Today: what all columns have so far. */
+START_TEST(gather_of_a_live_day)
+{
+    char text[128];
+
+    begin();
+    write_column("time", FILES_TODAY, 50);
+    snprintf(text, sizeof(text), "columns=time,bid&start=%lld&end=4294967295",
+             (long long)FILES_TODAY * DATE_SECONDS);
+    session_later(&session, 5000);
+    ck_assert_uint_eq(ask(text, 0), 0); /* a column that is not there yet */
+    write_column("bid", FILES_TODAY, 30);
+    session_later(&session, 5000);
+    ck_assert_uint_eq(ask(text, 1), 30);
+    ck_assert(session.gather.days[0].live);
+
+    /* Rows arrive at once, without a look at the paths: half a record, then the rest. */
+    const uint32_t more[3] = { 1, 2, 3 };
+    files_append(files_column(FILES_SERIES, "bid", FILES_TODAY), more, 10);
+    ck_assert_uint_eq(ask(text, 1), 32);
+    files_append(files_column(FILES_SERIES, "bid", FILES_TODAY), (const char *)more + 10, 2);
+    ck_assert_uint_eq(ask(text, 1), 33);
+    uint32_t times[2] = { FILES_TODAY * DATE_SECONDS + 43250,
+                          FILES_TODAY * DATE_SECONDS + 43251 };
+    files_append(files_column(FILES_SERIES, "time", FILES_TODAY), times, 8);
+    ck_assert_uint_eq(ask(text, 1), 33);
+    static const uint32_t many[100];
+    files_append(files_column(FILES_SERIES, "bid", FILES_TODAY), many, sizeof(many));
+    ck_assert_uint_eq(ask(text, 1), 52);
+    session_end(&session);
+}
+END_TEST
+
+/* Yesterday, in its grace; and any day whose files have just changed. */
+START_TEST(gather_knows_what_is_live)
+{
+    char text[128];
+
+    begin();
+    write_column("bid", FILES_TODAY - 1, 30);
+    write_column("time", FILES_TODAY - 1, 40);
+    snprintf(text, sizeof(text), "columns=bid&start=%lld&end=4294967295",
+             (long long)(FILES_TODAY - 1) * DATE_SECONDS);
+    session_later(&session, 5000);
+    refuse(text, 500, "", "30 rows"); /* at noon it is closed */
+    session.wall = FILES_TODAY * (int64_t)DATE_SECONDS + 899;
+    session.now += 5000;
+    store_begin(session.store, session.now, session.wall);
+    files_touch(files_column(FILES_SERIES, "bid", FILES_TODAY - 1), FILES_WALL - 90000);
+    files_touch(files_column(FILES_SERIES, "time", FILES_TODAY - 1), FILES_WALL - 90000);
+    ck_assert_uint_eq(ask(text, 1), 30);
+    session.wall++;
+    session.now += 5000;
+    store_begin(session.store, session.now, session.wall);
+    refuse(text, 500, "", "30 rows");
+
+    /* Changed within a minute. */
+    files_touch(files_column(FILES_SERIES, "bid", FILES_TODAY - 1), session.wall - 30);
+    session.now += 5000;
+    store_begin(session.store, session.now, session.wall);
+    ck_assert_uint_eq(ask(text, 1), 30);
+    session_end(&session);
+}
+END_TEST
+
+/* Days come, go, and are replaced: at the latest when what is known was trusted long enough. */
+START_TEST(gather_follows_the_disk)
+{
+    begin();
+    ck_assert_uint_eq(ask("columns=bid,ask" WHOLE, 5), 500);
+    write_day(DAY + 5, 100);
+    session_later(&session, 1000);
+    ck_assert_uint_eq(ask("columns=bid,ask" WHOLE, 6), 600);
+    files_remove(files_column(FILES_SERIES, "time", DAY));
+    session_later(&session, 1000);
+    ck_assert_uint_eq(ask("columns=bid,ask" WHOLE, 5), 500);
+
+    /* As tickload replaces a day: time goes first, and comes last. */
+    files_remove(files_column(FILES_SERIES, "time", DAY + 2));
+    write_column("bid", DAY + 2, 7);
+    session_later(&session, 1000);
+    ck_assert_uint_eq(ask("columns=bid,ask" WHOLE, 4), 400);
+    write_column("ask", DAY + 2, 7);
+    write_column("time", DAY + 2, 7);
+    session_later(&session, 1000);
+    ck_assert_uint_eq(ask("columns=bid,ask" WHOLE, 5), 407);
+
+    /* A new column, and another directory in the series' place. */
+    for (int32_t day = DAY + 1; day < DAY + 6; day++)
+        write_column("new", day, day == DAY + 2 ? 7 : 100);
+    session_later(&session, 1000);
+    ck_assert_uint_eq(ask("columns=new" WHOLE, 5), 407);
+    files_rename("ex/SYM/MD", "ex/SYM/OLD");
+    session_later(&session, 1000);
+    refuse("columns=bid" WHOLE, 404, "type", "'MD'");
+    write_day(DAY + 9, 11);
+    session_later(&session, 1000);
+    ck_assert_uint_eq(ask("columns=bid" WHOLE, 1), 11);
+    refuse("columns=new" WHOLE, 404, "columns", "'new'");
+    session_end(&session);
+}
+END_TEST
+
+START_TEST(gather_of_odd_files)
+{
+    begin();
+    /* Names that are none of ours are passed over. */
+    files_write(FILES_SERIES "/bid.32.01.25.bin", "1234", 4);
+    files_write(FILES_SERIES "/README", "1234", 4);
+    files_write(FILES_SERIES "/.hid.01.01.25.bin", "1234", 4);
+    files_write(FILES_SERIES "/alone.01.02.25.bin", "1234", 4);
+    session_later(&session, 5000);
+    ck_assert_uint_eq(ask("columns=bid" WHOLE, 5), 500);
+
+    files_folder(files_column(FILES_SERIES, "time", DAY + 20));
+    files_link("/etc/passwd", files_column(FILES_SERIES, "time", DAY + 30));
+    files_write(files_column(FILES_SERIES, "time", DAY + 40), "", 0);
+    files_write(files_column(FILES_SERIES, "time", DAY + 41), "123", 3);
+    session_later(&session, 5000);
+    refuse("columns=bid&start=2025-01-21&end=2025-01-21", 500, "", "time.21.01.25.bin is not");
+    refuse("columns=bid&start=2025-01-31&end=2025-01-31", 500, "",
+           "time.31.01.25.bin is a link");
+    ck_assert_uint_eq(ask("columns=bid&start=2025-02-09&end=2025-03-01", 0), 0);
+    session_end(&session);
+}
+END_TEST
+
+START_TEST(gather_may_refuse_disorder)
+{
+    uint32_t times[3] = { DAY * DATE_SECONDS + 5, DAY * DATE_SECONDS + 4,
+                          DAY * DATE_SECONDS + 6 };
+
+    begin();
+    files_write(files_column(FILES_SERIES, "bid", DAY), times, 12);
+    files_write(files_column(FILES_SERIES, "time", DAY), times, 12);
+    session_later(&session, 5000);
+    ck_assert_uint_eq(ask("columns=bid&start=2025-01-01&end=2025-01-01", 1), 3);
+    files_set(session.config, "unsorted", "error");
+    refuse("columns=bid&start=2025-01-01&end=2025-01-01", 500, "", "row 1");
+    ck_assert_uint_eq(ask("columns=bid&start=2025-01-02&end=2025-01-02", 1), 100);
+    session_end(&session);
+}
+END_TEST
+
+UNIT("gather", gather_names_what_is_not_there, gather_looks_at_days_that_exist,
+     gather_handles_damage, gather_of_a_live_day, gather_knows_what_is_live,
+     gather_follows_the_disk, gather_of_odd_files, gather_may_refuse_disorder)
