@@ -3,6 +3,7 @@
 
 use v5.26;
 use warnings;
+use File::Path qw(make_path);
 use FindBin;
 use lib "$FindBin::Bin/lib";
 use IO::Socket::IP;
@@ -295,17 +296,17 @@ subtest 'several listeners' => sub {
     $again->stop_ok;
 };
 
-# owners(PATH): the processes that have the listening socket PATH open.
-sub owners {
-    my ($path) = @_;
-    open my $table, '<', '/proc/net/unix' or return;
-    my ($inode) = map { /\s(\d+) \Q$path\E\s*\z/ ? $1 : () } <$table>;
-    return if !defined $inode;
-    my %owner;
+# serving(DIR): master and workers of a daemon that serves DIR: a worker keeps DIR open, and its parent is the master.
+sub serving {
+    my ($dir) = @_;
+    my %worker;
     for my $link (glob '/proc/[0-9]*/fd/*') {
-        $owner{$1} = 1 if (readlink $link // '') eq "socket:[$inode]" && $link =~ m{\A/proc/(\d+)/};
+        my ($pid) = $link =~ m{\A/proc/(\d+)/};
+        $worker{$pid} = 1 if (readlink($link) // '') eq $dir && Tickd::title($pid) =~ /tickd: worker/;
     }
-    return sort { $a <=> $b } keys %owner;
+    my ($worker) = sort { $a <=> $b } keys %worker or return;
+    my ($master) = Tickd::_slurp("/proc/$worker/stat") =~ /\) \S (\d+)/;
+    return ($master, sort { $a <=> $b } keys %worker);
 }
 
 subtest 'a daemon' => sub {
@@ -313,26 +314,27 @@ subtest 'a daemon' => sub {
     plan skip_all => '-h does not speak of one' if run_tickd(10, '-h')->{out} !~ /daemon/;
     my $dir = scratch();
     my $socket = "$dir/s";
-    my $run = run_tickd(20, '-d', "$data", '-l', "unix:$socket", '-w', '2');
+    make_path("$dir/data");
+    sample("$dir/data");
+    my $run = run_tickd(20, '-d', "$dir/data", '-l', "unix:$socket", '-w', '2');
     is($run->{status}, 0, 'the command returns with 0');
     unlike($run->{err}, qr/\n./, 'with a line at most');
     # It serves already: no waiting here.
     my $http = Tickd::Http->connect(path => $socket, timeout => seconds(10));
     ok($http && $http->get($week)->{status} == 200, 'and it serves already');
-    my @owners = owners($socket);
-    my ($master) = grep { Tickd::title($_) =~ /tickd: master/ } @owners;
-    ok($master, 'there is a master') or return;
-    is(scalar(grep { Tickd::title($_) =~ /tickd: worker/ } @owners), 2, 'and two workers');
-    my ($session) = (Tickd::_slurp("/proc/$master/stat") =~ /\) \S \d+ \d+ (\d+)/);
-    my ($mine) = (Tickd::_slurp("/proc/$$/stat") =~ /\) \S \d+ \d+ (\d+)/);
+    my ($master, @workers);
+    wait_for(10, sub { ($master, @workers) = serving("$dir/data"); @workers >= 2 });
+    is(scalar @workers, 2, 'there are two workers');
+    like(Tickd::title($master // 0), qr/\Atickd: master/, 'and a master') or return @workers && kill 'KILL', @workers;
+    my ($session, $mine) = map { Tickd::_slurp("/proc/$_/stat") =~ /\) \S \d+ \d+ (\d+)/ } $master, $$;
     isnt($session, $mine, 'in a session of its own');
     is(readlink "/proc/$master/cwd", '/', 'in the root directory');
     is(readlink "/proc/$master/fd/0", '/dev/null', 'stdin is /dev/null');
-    my $again = run_tickd(20, '-d', "$data", '-l', "unix:$socket");
+    my $again = run_tickd(20, '-d', "$dir/data", '-l', "unix:$socket");
     ok($again->{status} =~ /\A[1-9]\d*\z/ && $again->{err} =~ /\A[^\n]*\Q$socket\E[^\n]*\n\z/, 'a second one fails before it is a daemon')
         or diag "  $again->{status} $again->{err}";
     kill 'TERM', $master;
-    ok(wait_for(10, sub { !grep { alive($_) } @owners }), 'TERM ends it') or kill 'KILL', @owners;
+    ok(wait_for(10, sub { !grep { alive($_) } $master, @workers }), 'TERM ends it') or kill 'KILL', $master, @workers;
 };
 
 subtest 'SIGPIPE does no harm' => sub {
