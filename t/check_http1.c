@@ -192,7 +192,7 @@ START_TEST(http1_knows_targets)
     bad("GET  / HTTP/1.1\r\n" HOST "\r\n", 400);
     bad("GET /  HTTP/1.1\r\n" HOST "\r\n", 400);
     bad("GET / x HTTP/1.1\r\n" HOST "\r\n", 400);
-    bad_slice((struct slice){ "GET /\0 HTTP/1.1\r\nHost: a\r\n\r\n", 30 }, 400);
+    bad_slice(SLICE("GET /\0 HTTP/1.1\r\nHost: a\r\n\r\n"), 400);
     end();
 }
 END_TEST
@@ -348,8 +348,8 @@ START_TEST(http1_refuses_what_is_ambiguous)
     begin();
     for (size_t i = 0; i < COUNT_OF(heads); i++)
         bad(heads[i], 400);
-    bad_slice((struct slice){ "GET / HTTP/1.1\r\nHost: a\r\nX: a\0b\r\n\r\n", 36 }, 400);
-    bad_slice((struct slice){ "GET / HTTP/1.1\r\nHost: a\r\nX\0: ab\r\n\r\n", 36 }, 400);
+    bad_slice(SLICE("GET / HTTP/1.1\r\nHost: a\r\nX: a\0b\r\n\r\n"), 400);
+    bad_slice(SLICE("GET / HTTP/1.1\r\nHost: a\r\nX\0: ab\r\n\r\n"), 400);
     /* Codings that exist and that we do not know. */
     bad("POST / HTTP/1.1\r\n" HOST "Transfer-Encoding: gzip, chunked\r\n\r\n", 501);
     end();

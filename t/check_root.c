@@ -3,6 +3,7 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/openat2.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <string.h>
@@ -47,6 +48,17 @@ static int try(const struct root *root, const char *path)
     ck_assert_int_eq(read(fd, &byte, 1), 1);
     close(fd);
     return byte - '0';
+}
+
+/* Whether there is an openat2: valgrind, too, can be an old kernel. */
+static bool has_openat2(void)
+{
+    struct open_how how = { .flags = O_PATH };
+    long fd = syscall(SYS_openat2, AT_FDCWD, ".", &how, sizeof(how));
+
+    if (fd >= 0)
+        close((int)fd);
+    return fd >= 0;
 }
 
 static struct root *begin(bool old)
@@ -105,13 +117,15 @@ START_TEST(root_lets_nothing_lead_out)
         for (size_t i = 0; i < COUNT_OF(paths); i++) {
             int error = -try(root, paths[i]);
 
-            ck_assert_msg(error == EXDEV || error == ELOOP || (old && error == ENOTDIR),
+            ck_assert_msg(error == EXDEV || error == ELOOP ||
+                              (!has_openat2() && error == ENOTDIR),
                           "%s: %d", paths[i], error);
         }
         strcat(path, "/secret");
         ck_assert_int_lt(try(root, path), 0);
         ck_assert_int_lt(try(root, "/etc/passwd"), 0);
-        if (!old) { /* without openat2, names alone must not hold any: see name_valid */
+        if (has_openat2()) { /* without openat2, names alone must not hold any: see name_valid
+                              */
             ck_assert_int_eq(try(root, "../out/secret"), -EXDEV);
             ck_assert_int_eq(try(root, "a/../../out/secret"), -EXDEV);
         }
@@ -128,7 +142,7 @@ START_TEST(root_follows_links_inside)
 
         files_link("a", "in/linked");
         files_link("../b/other", "in/a/linked");
-        if (old) {
+        if (!has_openat2()) {
             ck_assert_int_lt(try(root, "linked/file"), 0);
             ck_assert_int_eq(try(root, "a/linked"), -ELOOP);
         } else {
