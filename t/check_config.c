@@ -288,6 +288,19 @@ START_TEST(config_each_row_once)
 }
 END_TEST
 
+START_TEST(config_keeps_what_it_had_of_bad_values)
+{
+    struct config *config = config_new();
+
+    ck_assert_int_eq(config_set(config, "workers", "999", problem, sizeof(problem)), -1);
+    ck_assert_uint_eq(config->workers, 0);
+    ck_assert_int_eq(config_set(config, "backlog", "12x", problem, sizeof(problem)), -1);
+    ck_assert_uint_eq(config->backlog, 1024);
+    config_free(config);
+}
+END_TEST
+
 UNIT("config", config_defaults_are_as_written, config_numbers_have_bounds,
      config_choices_are_the_words, config_checks_what_strings_mean,
-     config_lists_have_defaults_while_empty, config_reads_pairs, config_each_row_once)
+     config_lists_have_defaults_while_empty, config_reads_pairs, config_each_row_once,
+     config_keeps_what_it_had_of_bad_values)

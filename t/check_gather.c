@@ -316,6 +316,82 @@ START_TEST(gather_may_refuse_disorder)
 }
 END_TEST
 
+/* Which other days of the series once had it makes no difference. */
+START_TEST(gather_misses_a_column_that_is_gone)
+{
+    begin();
+    ask("columns=ask" WHOLE, 5);
+    for (int d = 0; d < 5; d++)
+        files_remove(files_column(FILES_SERIES, "ask", DAY + d));
+    session_later(&session, 5000);
+    refuse("columns=ask" WHOLE, 404, "columns", "does not exist");
+}
+END_TEST
+
+/* What is kept is bounded. */
+START_TEST(gather_keeps_few_series)
+{
+    char text[128];
+
+    begin();
+    session_done(&session);
+    for (int i = 0; i < 40; i++) {
+        char series[64];
+        uint32_t second = DAY * DATE_SECONDS;
+
+        snprintf(series, sizeof(series), "ex/S%d/MD", i);
+        files_write(files_column(series, "time", DAY), &second, 4);
+    }
+    session.config->max_series = 10;
+    for (int round = 0; round < 3; round++) {
+        for (int i = 0; i < 40; i++) {
+            snprintf(text, sizeof(text), "symbol=S%d&type=MD&columns=time" WHOLE, i);
+            ck_assert_int_eq(session_query(&session, text), 0);
+            ck_assert_uint_eq(session.plan.rows, 1);
+            session_done(&session);
+            ck_assert_uint_le(session.store->series.count, 11);
+        }
+    }
+    session_end(&session);
+}
+END_TEST
+
+/* Answers of clients that read slowly, over more files than may be open: others have theirs all
+ * the same. */
+START_TEST(gather_leaves_files_to_others)
+{
+    static struct session sessions[100];
+    uint32_t second = DAY * DATE_SECONDS;
+    char text[128], series[64];
+
+    begin();
+    session_done(&session);
+    session.config->max_mapped = 512;
+    for (int i = 0; i < 100; i++) {
+        snprintf(series, sizeof(series), "ex/S%d/MD", i);
+        for (int32_t day = DAY; day < DAY + 25; day++) {
+            files_write(files_column(series, "time", day), &second, 4);
+            files_write(files_column(series, "a", day), &second, 4);
+        }
+        sessions[i] = session;
+        arena_init(&sessions[i].arena, 4096);
+    }
+    for (int i = 0; i < 100; i++) {
+        snprintf(text, sizeof(text), "symbol=S%d&type=MD&columns=time,a" WHOLE, i);
+        ck_assert_int_eq(session_query(&sessions[i], text), 0);
+        ck_assert_uint_eq(sessions[i].plan.rows, 25);
+        ck_assert_uint_le(session.store->files_open, 512 + 64);
+    }
+    for (int i = 0; i < 100; i++) {
+        session_done(&sessions[i]);
+        arena_free(&sessions[i].arena);
+    }
+    session_end(&session);
+}
+END_TEST
+
 UNIT("gather", gather_names_what_is_not_there, gather_looks_at_days_that_exist,
      gather_handles_damage, gather_of_a_live_day, gather_knows_what_is_live,
-     gather_follows_the_disk, gather_of_odd_files, gather_may_refuse_disorder)
+     gather_follows_the_disk, gather_of_odd_files, gather_may_refuse_disorder,
+     gather_misses_a_column_that_is_gone, gather_keeps_few_series,
+     gather_leaves_files_to_others)

@@ -515,7 +515,35 @@ START_TEST(http1_bears_anything)
 }
 END_TEST
 
+/* Fields of exactly max_header bytes, wherever they are split. */
+START_TEST(http1_limits_do_not_mind_splits)
+{
+    begin();
+    char *head = malloc(40000);
+    size_t at = (size_t)sprintf(head, "GET / HTTP/1.1\r\n"), fields = at;
+
+    at += (size_t)sprintf(head + at, "Host: a\r\nA: ");
+    while (at < fields + config->max_header - 2)
+        head[at++] = 'x';
+    memcpy(head + at, "\r\n\r\n", 4);
+    at += 4;
+    for (size_t split = fields; split <= at; split++) {
+        struct http1_scan scan = { 0 };
+        struct request request;
+        struct failure failure = { 0 };
+        size_t consumed;
+
+        if (http1_head(head, split, &scan, config, &request, &consumed, &failure) == HTTP1_MORE)
+            ck_assert_int_eq(http1_head(head, at, &scan, config, &request, &consumed, &failure),
+                             HTTP1_DONE);
+        ck_assert_int_eq(failure.status, 0);
+    }
+    free(head);
+    end();
+}
+END_TEST
+
 UNIT("http1", http1_reads_requests, http1_knows_methods, http1_knows_targets,
      http1_knows_versions, http1_knows_who_stays, http1_knows_bodies,
      http1_refuses_what_is_ambiguous, http1_has_limits, http1_does_not_mind_splits,
-     http1_bears_anything)
+     http1_bears_anything, http1_limits_do_not_mind_splits)

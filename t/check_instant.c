@@ -94,7 +94,7 @@ END_TEST
 /* The last day of u32 time is cut off in the middle: as an end, it is past what there is. */
 START_TEST(instant_on_the_last_day)
 {
-    struct instant instant;
+    struct instant instant = { 0 };
     struct failure failure = { 0 };
 
     ck_assert_int_eq(instant_parse(SLICE("2106-02-07"), "start", 0, &instant, &failure), 0);

@@ -5,7 +5,8 @@
 
 #include "base/slice.h"
 
-/* HTTP's token (RFC 9110 section 5.6.2): what methods and the names of header fields are made of. */
+/* HTTP's token (RFC 9110 section 5.6.2): what methods and the names of header fields are made
+ * of. */
 
 extern const bool token_bytes[256];
 

@@ -22,7 +22,8 @@ void days_add(struct days *days, int32_t day);
 
 /**
  * days_next(days, first, last):
- * The first day of the set that lies from ${first} to ${last}, any numbers; INT32_MAX if there is none.
+ * The first day of the set that lies from ${first} to ${last}, any numbers; INT32_MAX if there
+ * is none.
  */
 int32_t days_next(const struct days *days, int32_t first, int32_t last);
 

@@ -20,6 +20,7 @@
 struct series_column {
     char name[65];
     unsigned char len;
+    bool present; /* some file has this name */
     struct coltype type;
 };
 
@@ -36,8 +37,8 @@ struct series {
     struct days days;
     unsigned column_count;
     unsigned column_room;
-    struct series_column
-        *columns; /* in the order they were met in; one that is gone keeps its place */
+    struct series_column *columns; /* in the order they were met in; one that is gone keeps its
+                                      place: see present */
 };
 
 /* The place of the column "time", which every series has, in its columns. */

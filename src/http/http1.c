@@ -149,7 +149,9 @@ static enum http1_result scan_lines(const char *bytes, size_t len, struct http1_
     if (scan->lines == 0 && scan->at < len && bytes[scan->at] != '\r' &&
         !token_byte(bytes[scan->at]))
         return bad(failure, 400, "this is not an HTTP request");
-    return check_limits(scan, len, config, failure) ? HTTP1_BAD : HTTP1_MORE;
+    /* A CR may begin the line that ends the head, which counts for nothing. */
+    size_t seen = len > scan->at && bytes[len - 1] == '\r' ? len - 1 : len;
+    return check_limits(scan, seen, config, failure) ? HTTP1_BAD : HTTP1_MORE;
 }
 
 /* What llhttp's callbacks collect. */

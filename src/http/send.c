@@ -4,6 +4,9 @@
  * often. */
 #define QUOTA (512 << 10)
 
+/* Bytes that a socket usually takes at once. */
+#define SMALL (32 << 10)
+
 void send_begin(struct send *send, struct slice head, struct body *body, struct slice tail)
 {
     send->head = head;
@@ -36,6 +39,20 @@ static int add_body(struct send *send)
     return 0;
 }
 
+/* Whether the batch will likely leave in one go. */
+static bool is_small(const struct send *send)
+{
+    size_t bytes = 0;
+
+    for (int i = 0; i < send->count; i++)
+        bytes += send->iov[i].iov_len;
+    return bytes <= SMALL;
+}
+
+/*
+ * The tail says that the body was whole. It goes with a small answer at once; else only when
+ * the files of the last pieces were found to be whole after those had left.
+ */
 enum send_state send_next(struct send *send)
 {
     if (send->count > 0)
@@ -50,7 +67,7 @@ enum send_state send_next(struct send *send)
         add(send, send->head.at, send->head.len);
     if (send->left > 0 && add_body(send))
         return SEND_BROKEN;
-    if (send->left == 0 && send->tail.len > 0) {
+    if (send->left == 0 && send->tail.len > 0 && (!send->batched || is_small(send))) {
         add(send, send->tail.at, send->tail.len);
         send->tail.len = 0;
     }

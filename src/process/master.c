@@ -56,14 +56,16 @@ struct master {
 static void raise_limits(const struct config *config)
 {
     struct rlimit limit;
-    uint64_t need = config->max_connections + config->max_mapped + SPARE_FDS;
+    uint64_t need =
+        config->max_connections + config->max_mapped + config->max_series + SPARE_FDS;
 
     if (getrlimit(RLIMIT_NOFILE, &limit))
         return;
     limit.rlim_cur = limit.rlim_max;
     setrlimit(RLIMIT_NOFILE, &limit);
     if (limit.rlim_cur < need)
-        log_warn("a process may open %llu files, but max_connections and max_mapped together "
+        log_warn("a process may open %llu files, but max_connections, max_mapped and "
+                 "max_series together "
                  "can need %llu; "
                  "raise the limit (ulimit -n) or lower them",
                  (unsigned long long)limit.rlim_cur, (unsigned long long)need);

@@ -204,7 +204,7 @@ static int next_rows(struct body *body, struct batch *batch)
     uint64_t need;
 
     if (open_source(body, &source))
-        return -1;
+        return batch->count > 0 ? 0 : -1; /* perhaps it can be had once these pieces are gone */
     struct body_use *use = &body->uses[body->use_count++];
     *use = (struct body_use){
         .day = source.day,

@@ -9,7 +9,10 @@
 #define DAYS_PER_STEP 64
 #define TRIES 8
 
-/* Files that one answer keeps open for itself; of more, it opens each when it comes to it. */
+/*
+ * Files that one answer keeps open for itself; of more, and of any while max_mapped is reached,
+ * it opens each when it comes to it.
+ */
 #define HELD_MAX 64
 
 static int out_of_memory(struct failure *failure)
@@ -170,7 +173,8 @@ static int add_day(struct gather *gather, struct day *day, bool live, struct tim
     struct gather_day *added = &gather->days[gather->day_count];
 
     *added = (struct gather_day){ .number = day->number, .live = live, .span = span };
-    if (gather->files_held + gather->needed_count + 1 <= HELD_MAX) {
+    if (gather->files_held + gather->needed_count + 1 <= HELD_MAX &&
+        gather->store->files_open < gather->store->config->max_mapped) {
         gather->files_held += gather->needed_count + 1;
         added->day = day;
         day_hold(gather->store, day);

@@ -1,6 +1,6 @@
 #include "query/raw.h"
 
-#include <errno.h>
+#include <assert.h>
 
 #include "base/date.h"
 #include "base/num.h"
@@ -81,6 +81,7 @@ int raw_line(const struct gather *gather, const struct plan *plan, struct arena 
         offset += plan->rows * column->type.size;
     }
     text_put(&text, SLICE("]}"));
+    assert(!text.cut);
     while ((text.len + 1) % ALIGNMENT != 0)
         text_put(&text, SLICE(" "));
     text_put(&text, SLICE("\n"));

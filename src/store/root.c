@@ -51,6 +51,10 @@ static int walk_beneath(int at, const char *path, int flags)
         }
         memcpy(name, path, len);
         name[len] = '\0';
+        if (len == 0 || strcmp(name, "..") == 0) {
+            errno = EXDEV;
+            break;
+        }
         int want = slash == NULL ? flags : O_PATH | O_DIRECTORY | O_CLOEXEC;
         int fd = openat(directory, name, want | O_NOFOLLOW);
         int saved = errno;
@@ -83,7 +87,8 @@ struct root *root_new(const char *path)
 
 bool root_refresh(struct root *root)
 {
-    struct stat found;
+    struct stat found = { 0 };
+    bool was_there = root->fd >= 0;
     bool exists = stat(root->path, &found) == 0 && S_ISDIR(found.st_mode);
 
     if (root->fd >= 0 && exists && found.st_dev == root->device && found.st_ino == root->inode)
@@ -107,7 +112,7 @@ bool root_refresh(struct root *root)
         if (probe >= 0)
             close(probe);
     }
-    return true;
+    return was_there || root->fd >= 0;
 }
 
 bool root_present(const struct root *root)

@@ -26,7 +26,7 @@ static int64_t mtime_of(const struct stat *found)
     return (int64_t)found->st_mtim.tv_sec * 1000000000 + found->st_mtim.tv_nsec;
 }
 
-int series_column(const struct series *series, struct slice name)
+static int find_column(const struct series *series, struct slice name)
 {
     for (unsigned i = 0; i < series->column_count; i++) {
         if (series->columns[i].len == name.len &&
@@ -34,6 +34,13 @@ int series_column(const struct series *series, struct slice name)
             return (int)i;
     }
     return -1;
+}
+
+int series_column(const struct series *series, struct slice name)
+{
+    int place = find_column(series, name);
+
+    return place >= 0 && series->columns[place].present ? place : -1;
 }
 
 static int add_column(struct store *store, struct series *series, struct slice name)
@@ -51,6 +58,7 @@ static int add_column(struct store *store, struct series *series, struct slice n
     memcpy(column->name, name.at, name.len);
     column->name[name.len] = '\0';
     column->len = (unsigned char)name.len;
+    column->present = true;
     column->type = coltypes_find(store->config->coltypes, series->exchange, series->type, name);
     return 0;
 }
@@ -63,7 +71,7 @@ static int learn(struct store *store, struct series *series, const char *file)
 
     if (name_parse_file(slice_of(file), &column, &day))
         return 0;
-    int place = series_column(series, column);
+    int place = find_column(series, column);
     if (place < 0) {
         if (series->column_count == SERIES_COLUMNS_MAX) {
             log_warn("%s holds more than %d columns: '%.*s' is left out", series->path,
@@ -72,6 +80,7 @@ static int learn(struct store *store, struct series *series, const char *file)
         }
         return add_column(store, series, column);
     }
+    series->columns[place].present = true;
     if (place == SERIES_TIME)
         days_add(&series->days, day);
     return 0;
@@ -95,6 +104,8 @@ static int scan(struct store *store, struct series *series)
     series->mtime = mtime_of(&found);
     series->dirty = store->wall * 1000000000 - series->mtime < SETTLED;
     memset(&series->days, 0, sizeof(series->days));
+    for (unsigned i = 0; i < series->column_count; i++)
+        series->columns[i].present = false;
     for (struct dirent *entry; result == 0 && (entry = readdir(directory)) != NULL;)
         result = learn(store, series, entry->d_name);
     closedir(directory);
@@ -245,7 +256,9 @@ struct series *series_get(struct store *store, struct slice exchange, struct sli
             series_free(store, &fresh->entry);
             return NULL;
         }
-        while (store->series.count >= store->config->max_series && lru_evict(&store->series))
+        /* Cached days hold their series: the oldest days go until a series can. */
+        while (store->series.count >= store->config->max_series &&
+               (lru_evict(&store->series) || lru_evict(&store->days)))
             ;
         lru_add(&store->series, &series->entry, hash);
     }

@@ -74,16 +74,17 @@ static int set_number(const struct option_row *row, uint64_t *number, const char
                       char *problem, size_t size)
 {
     struct slice text = slice_of(value);
-    int failed = row->kind == SIZE       ? num_parse_size(text, number)
-                 : row->kind == DURATION ? num_parse_duration(text, number)
-                                         : num_parse(text, number);
+    uint64_t parsed;
+    int failed = row->kind == SIZE       ? num_parse_size(text, &parsed)
+                 : row->kind == DURATION ? num_parse_duration(text, &parsed)
+                                         : num_parse(text, &parsed);
 
     if (failed) {
         snprintf(problem, size, "%s: '%s' is not a number%s", row->name, value,
                  unit_hint(row->kind));
         return -1;
     }
-    if (*number < row->least || *number > row->most) {
+    if (parsed < row->least || parsed > row->most) {
         snprintf(problem, size, "%s: %s is not between %llu and %llu%s", row->name, value,
                  (unsigned long long)row->least, (unsigned long long)row->most,
                  row->kind == DURATION ? " milliseconds"
@@ -91,6 +92,7 @@ static int set_number(const struct option_row *row, uint64_t *number, const char
                                        : "");
         return -1;
     }
+    *number = parsed;
     return 0;
 }
 
