@@ -80,6 +80,29 @@ sub start ($class, %opt) {
     return $self;
 }
 
+# child(COMMAND, STDOUT, STDERR): the process id of COMMAND, in a process group of its own. A signal at any moment
+# reaches it as the system would have it: none is lost in a handler of ours between fork and exec.
+sub child ($command, $out, $err) {
+    my $all = POSIX::SigSet->new;
+    $all->fillset;
+    my $before = POSIX::SigSet->new;
+    POSIX::sigprocmask(POSIX::SIG_BLOCK(), $all, $before);
+    my $pid = fork // die "fork: $!";
+    if (!$pid) {
+        POSIX::setpgid(0, 0);
+        @SIG{qw(TERM INT HUP PIPE)} = ('DEFAULT') x 4;
+        POSIX::sigprocmask(POSIX::SIG_SETMASK(), $before);
+        open STDIN, '<', '/dev/null';
+        open STDOUT, '>>', $out;
+        open STDERR, '>>', $err;
+        $ENV{LC_ALL} = 'C';
+        exec { $command->[0] } @$command or POSIX::_exit(127);
+    }
+    POSIX::setpgid($pid, $pid);
+    POSIX::sigprocmask(POSIX::SIG_SETMASK(), $before);
+    return $pid;
+}
+
 # spawn: start, without waiting for an answer.
 sub spawn ($class, %opt) {
     my $dir = scratch();
@@ -91,17 +114,7 @@ sub spawn ($class, %opt) {
         (map { ('-o', $_) } 'revalidate=0', @{ $opt{options} // [] }),
         @{ $opt{args} // [] },
     );
-    $self->{pid} = fork // die "fork: $!";
-    if (!$self->{pid}) {
-        POSIX::setpgid(0, 0);
-        $SIG{PIPE} = 'DEFAULT';
-        open STDIN, '<', '/dev/null';
-        open STDOUT, '>>', $self->{log};
-        open STDERR, '>>&', \*STDOUT;
-        $ENV{LC_ALL} = 'C';
-        exec { $command[0] } @command or POSIX::_exit(127);
-    }
-    POSIX::setpgid($self->{pid}, $self->{pid});
+    $self->{pid} = child(\@command, $self->{log}, $self->{log});
     $running{ $self->{pid} } = $self;
     return $self;
 }
@@ -229,18 +242,7 @@ sub _kill ($self) {
 # run_tickd(SECONDS, ARGUMENTS): run to its end; {status (exit code, 'signal N' or 'timeout'), out, err}.
 sub run_tickd ($limit, @arguments) {
     my $dir = scratch();
-    my $pid = fork // die "fork: $!";
-    if (!$pid) {
-        POSIX::setpgid(0, 0);
-        $SIG{PIPE} = 'DEFAULT';
-        open STDIN, '<', '/dev/null';
-        open STDOUT, '>', "$dir/out";
-        open STDERR, '>', "$dir/err";
-        $ENV{LC_ALL} = 'C';
-        my @command = (tickd(), @arguments);
-        exec { $command[0] } @command or POSIX::_exit(127);
-    }
-    POSIX::setpgid($pid, $pid);
+    my $pid = child([ tickd(), @arguments ], "$dir/out", "$dir/err");
     my $ended = wait_for($limit, sub { waitpid($pid, WNOHANG) == $pid });
     my $status = $ended ? ($? & 127 ? 'signal ' . ($? & 127) : $? >> 8) : 'timeout';
     if (!$ended) {
