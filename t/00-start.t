@@ -128,6 +128,8 @@ subtest 'processes' => sub {
     is(scalar @workers, 2, 'as many workers as asked for');
     SKIP: {
         skip 'titles and cores are not looked at in a wrapper', 4 if $wrapped;
+        # The worker that answered first may be ahead of the other one.
+        wait_for(10, sub { 2 == grep { Tickd::title($_) =~ /tickd: worker/ && status_of($_, 'Cpus_allowed_list') =~ /\A\d+\z/ } @workers });
         like(Tickd::title($server->{pid}), qr/\Atickd: master/, "the master's title");
         is_deeply([ sort map { Tickd::title($_) =~ /\A(tickd: worker \d+)/ ? $1 : Tickd::title($_) } @workers ],
             [ 'tickd: worker 0', 'tickd: worker 1' ], 'titles tell worker and slot');
@@ -174,6 +176,7 @@ subtest 'cores that are named' => sub {
     plan skip_all => 'cores are not looked at in a wrapper' if $wrapped;
     my ($last) = status_of($$, 'Cpus_allowed_list') =~ /(\d+)\z/;
     my $server = Tickd->start(data => $data, workers => 2, args => [ '--cpus', $last ]);
+    wait_for(10, sub { 2 == grep { status_of($_, 'Cpus_allowed_list') eq $last } $server->workers });
     is_deeply([ map { status_of($_, 'Cpus_allowed_list') } $server->workers ], [ $last, $last ],
         "--cpus $last: two workers on core $last");
     $server->stop_ok;
@@ -347,8 +350,8 @@ subtest 'SIGPIPE does no harm' => sub {
 sub status_of {
     my ($pid, $field) = @_;
     open my $file, '<', "/proc/$pid/status" or return '';
-    while (<$file>) {
-        return $1 if /\A\Q$field\E:\s*(.*)/;
+    while (my $line = <$file>) {
+        return $1 if $line =~ /\A\Q$field\E:\s*(.*)/;
     }
     return '';
 }

@@ -20,7 +20,7 @@ my $query = '/api/data?symbol=BTC-USD&type=MD&columns=time&start=2025-01-01&end=
 
 subtest 'healthy' => sub {
     my $r = $server->get('/health');
-    is($r->{status}, 200, '200');
+    is($r->{status}, 200, 'a 200');
     like($r->{headers}{'content-type'}, qr{\Aapplication/json(?:;|\z)}, 'JSON');
     like($r->{body}, qr/[^\n]\n\z/, 'ending in one newline');
     my $health = eval { decode_json($r->{body}) } // {};
