@@ -131,9 +131,11 @@ static bool read_head(struct conn *conn, struct input *input)
     struct request request;
     struct failure failure = { 0 };
     size_t consumed = 0;
+
+    if (input->len == 0)
+        return false;
     enum http1_result result = http1_head(input->at, input->len, &conn->scan,
                                           conn->pool->config, &request, &consumed, &failure);
-
     if (result == HTTP1_MORE)
         return false;
     conn->scan = (struct http1_scan){ 0 };

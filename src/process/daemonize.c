@@ -40,6 +40,8 @@ int daemonize_begin(void)
 {
     int word[2];
 
+    /* What the caller has left open is not the daemon's. */
+    close_range(STDERR_FILENO + 1, ~0U, 0);
     if (pipe2(word, O_CLOEXEC))
         return -1;
     pid_t daemon = fork();

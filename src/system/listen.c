@@ -46,9 +46,16 @@ static int bind_listen(int fd, const struct sockaddr *address, socklen_t len, in
     return bind(fd, address, len) || listen(fd, backlog) ? -1 : 0;
 }
 
-static const char *bind_hint(void)
+static const char *bind_hint(const char *path)
 {
+    struct stat file;
+
+    if (path != NULL && errno == EADDRINUSE && lstat(path, &file) == 0 &&
+        !S_ISSOCK(file.st_mode))
+        return "; what is there is no socket: remove it or choose another path";
     switch (errno) {
+    case ENOENT:
+        return "; make its directory first";
     case EADDRINUSE:
         return "; is another server running there? Stop it or choose another address";
     case EACCES:
@@ -93,7 +100,8 @@ static int open_inet(const char *address, int backlog, char *problem, size_t siz
     return fd;
 
 failed:
-    snprintf(problem, size, "cannot listen on %s: %s%s", address, strerror(errno), bind_hint());
+    snprintf(problem, size, "cannot listen on %s: %s%s", address, strerror(errno),
+             bind_hint(NULL));
     if (fd >= 0)
         close(fd);
     freeaddrinfo(found);
@@ -132,7 +140,7 @@ static int open_unix(const char *path, int backlog, char *problem, size_t size)
     int fd = socket(AF_UNIX, SOCKET_FLAGS, 0);
     if (fd < 0 || bind_listen(fd, (struct sockaddr *)&address, sizeof(address), backlog)) {
         snprintf(problem, size, "cannot listen on unix:%s: %s%s", path, strerror(errno),
-                 bind_hint());
+                 bind_hint(path));
         if (fd >= 0)
             close(fd);
         return -1;
