@@ -5,6 +5,9 @@
     name = words[3]; standard = quoted[2]; argument = quoted[4]; help = quoted[6]
     printf ".It Ic %s Ns = Ns Ar %s\n", name, argument
     wrap(toupper(substr(help, 1, 1)) substr(help, 2) ".")
+    split(quoted[3], bounds, /[, ]+/)
+    if (words[2] == "NUMBER")
+        printf "From %s to %s.\n", bounds[2], bounds[3]
     if (standard != "")
         printf "The default is\n.Ql %s .\n", standard
 }

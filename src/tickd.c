@@ -2,6 +2,7 @@
  * tickd: the program's entry. Options, checks that concern the one who typed them, and then the
  * master.
  */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
@@ -122,6 +123,10 @@ static int parse_arguments(int argc, char **argv, struct config *config, bool *f
         log_error("%s", problem);
         return -1;
     }
+    if (config->data[0] == '\0') {
+        log_error("which data directory? Name it with -d DIR");
+        return -1;
+    }
     if (optind < argc) {
         log_error("what is '%s' for? tickd takes options only (see tickd -h)", argv[optind]);
         return -1;
@@ -147,14 +152,24 @@ static int make_absolute(struct config *config)
     return result;
 }
 
+/* Whether there is nothing in the directory. */
+static bool is_empty(const char *path)
+{
+    DIR *directory = opendir(path);
+    bool found = false;
+
+    for (struct dirent *entry;
+         directory != NULL && !found && (entry = readdir(directory)) != NULL;)
+        found = entry->d_name[0] != '.';
+    if (directory != NULL)
+        closedir(directory);
+    return !found;
+}
+
 static int check_data(const struct config *config)
 {
     struct stat found;
 
-    if (config->data[0] == '\0') {
-        log_error("which data directory? Name it with -d DIR");
-        return -1;
-    }
     if (stat(config->data, &found)) {
         log_error("the data directory %s cannot be used: %m", config->data);
         return -1;
@@ -169,6 +184,9 @@ static int check_data(const struct config *config)
         log_error("the data directory %s cannot be read: %m", config->data);
         return -1;
     }
+    if (is_empty(config->data))
+        log_warn("the data directory %s is empty: queries are answered 503 until it is not",
+                 config->data);
     return 0;
 }
 

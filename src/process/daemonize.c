@@ -66,6 +66,8 @@ int daemonize_begin(void)
 
 void daemonize_detach(void)
 {
+    if (access("/dev/log", W_OK))
+        log_warn("there is no syslog here to tell what happens from now on; -f tells it here");
     log_to_syslog("tickd");
     blank(STDOUT_FILENO);
     blank(STDERR_FILENO);

@@ -44,7 +44,8 @@ struct master {
     const struct config *config;
     int daemon_fd;  /* for daemonize_ready; -1: in the foreground, or said */
     bool announced; /* that all serve */
-    int death[2];   /* a pipe whose end workers see when we are gone */
+    bool background;
+    int death[2]; /* a pipe whose end workers see when we are gone */
     size_t listener_count;
     int *listeners;
     size_t slot_count;
@@ -184,6 +185,8 @@ static void start_worker(struct master *master, size_t place)
     }
     slot->pid = pid;
     slot->ready_fd = ready[0];
+    if (master->announced)
+        log_notice("worker %zu is replaced by process %d", place, (int)pid);
 }
 
 static bool all_ready(const struct master *master)
@@ -198,7 +201,8 @@ static bool all_ready(const struct master *master)
 static void announce(struct master *master)
 {
     master->announced = true;
-    log_notice("%zu workers are serving %s", master->slot_count, master->config->data);
+    log_notice("%zu worker%s serving %s", master->slot_count,
+               master->slot_count == 1 ? " is" : "s are", master->config->data);
     if (master->daemon_fd >= 0)
         daemonize_ready(master->daemon_fd);
     master->daemon_fd = -1;
@@ -310,10 +314,13 @@ static void handle_signals(struct master *master)
 {
     sig_collect();
     bool term = sig_take(SIGTERM), interrupt = sig_take(SIGINT), quit = sig_take(SIGQUIT);
-    bool stop = term || interrupt;
+    bool hangup = sig_take(SIGHUP);
+    bool stop = term || interrupt || (hangup && !master->background);
 
     if (sig_take(SIGCHLD))
         reap(master);
+    if (hangup && master->background)
+        log_notice("HUP means nothing to tickd: it has no configuration file to read again");
     if (!stop && !quit)
         return;
     if (!master->stopping || stop)
@@ -373,17 +380,18 @@ static void wait_and_act(struct master *master, struct pollfd *polls, int signal
     handle_signals(master);
 }
 
-static int supervise(struct master *master, bool background)
+static int supervise(struct master *master)
 {
-    static const int signals[] = { SIGTERM, SIGINT, SIGQUIT, SIGCHLD, 0 };
+    static const int signals[] = { SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGCHLD, 0 };
     struct pollfd *polls = calloc(master->slot_count + 1, sizeof(*polls));
     int signal_fd = sig_catch(signals);
     char name[LISTEN_NAME];
 
-    if (background)
+    if (master->background)
         daemonize_detach();
     for (size_t i = 0; i < master->listener_count; i++)
         log_notice("listening on %s", listen_name(master->listeners[i], name));
+    title_set("master %s", listen_name(master->listeners[0], name));
     if (polls == NULL || signal_fd < 0) {
         log_error("cannot catch signals: %m");
         free(polls);
@@ -402,7 +410,12 @@ static int supervise(struct master *master, bool background)
 
 int master_run(const struct config *config, bool background)
 {
-    struct master master = { .config = config, .daemon_fd = -1, .death = { -1, -1 } };
+    struct master master = {
+        .config = config,
+        .background = background,
+        .daemon_fd = -1,
+        .death = { -1, -1 },
+    };
     int code = EXIT_FAILURE;
 
     if (background && (master.daemon_fd = daemonize_begin()) < 0) {
@@ -414,7 +427,7 @@ int master_run(const struct config *config, bool background)
     if (pipe2(master.death, O_CLOEXEC))
         log_error("cannot make a pipe: %m");
     else if (make_slots(&master) == 0 && open_listeners(&master) == 0)
-        code = supervise(&master, background);
+        code = supervise(&master);
 
     close_listeners(&master);
     if (master.death[0] >= 0) {

@@ -125,6 +125,22 @@ static int select_again(struct selection *s, uint64_t rows)
     return guard_run(select_rows, s);
 }
 
+/* A column of a wrong length; one that would fit with another type gets a hint. */
+static void explain_rows(const struct gather *gather, const struct day *day, unsigned place,
+                         const char *path, struct failure *failure)
+{
+    const struct series_column *column = &gather->series->columns[place];
+    uint64_t rows = day->index.rows, bytes = day_file(day, place)->size;
+    char type[COLTYPE_NAME];
+
+    failure_set(failure, 500, NULL, "%s has %llu rows of %s where time has %llu%s", path,
+                (unsigned long long)rows_of(gather, day, place),
+                coltype_name(column->type, type), (unsigned long long)rows,
+                bytes % rows == 0 && bytes > 0
+                    ? "; is that its type? (the server's option type says so)"
+                    : "");
+}
+
 /* Whether the columns fit together; if not, the failure names the file that does not. */
 static bool is_whole(const struct gather *gather, const struct day *day,
                      struct failure *failure)
@@ -141,8 +157,7 @@ static bool is_whole(const struct gather *gather, const struct day *day,
         if (day_file(day, place) == NULL)
             failure_set(failure, 500, NULL, "%s is missing", path);
         else
-            failure_set(failure, 500, NULL, "%s has %llu rows where time has %llu", path,
-                        (unsigned long long)rows, (unsigned long long)day->index.rows);
+            explain_rows(gather, day, place, path, failure);
         return false;
     }
     return true;
@@ -237,7 +252,7 @@ static enum day_result weigh(struct gather *gather, struct day *day, struct aren
     if (s.span.count == 0)
         return DAY_OK;
     if (gather->store->config->unsorted == CONFIG_UNSORTED_ERROR && steps_back(day, rows)) {
-        failure_set(failure, 500, NULL, "%s steps back in time at row %llu",
+        failure_set(failure, 500, NULL, "%s steps back in time at row %llu (counted from 0)",
                     day_path(gather->series, day->number, SERIES_TIME, path),
                     (unsigned long long)day->index.first_step);
         log_error("%s", failure->reason);

@@ -29,7 +29,8 @@ static bool all_digits(struct slice text)
 
 static int out_of_range(struct slice text, const char *parameter, struct failure *failure)
 {
-    return failure_set(failure, 400, parameter, "%s: %.*s is outside 1970-01-01 to 2106-02-07",
+    return failure_set(failure, 400, parameter,
+                       "%s: %.*s is outside 1970-01-01T00:00:00Z to 2106-02-07T06:28:15Z",
                        parameter, SHOW(text));
 }
 

@@ -126,6 +126,7 @@ static enum day_result open_file(struct store *store, struct day *day, unsigned 
     }
     day->files[column] = file;
     store->files_open++;
+    log_debug("%s: opened, %llu bytes", path, (unsigned long long)file->size);
     return DAY_OK;
 }
 
@@ -182,7 +183,7 @@ static enum day_result bring_index(struct day *day, struct failure *failure)
     }
     if (day->index.steps_back && !day->told) {
         day->told = true;
-        log_notice("%s steps back in time at row %llu: the day is served by a slower path",
+        log_notice("%s steps back in time at row %llu (counted from 0)",
                    day_path(day->series, day->number, SERIES_TIME, path),
                    (unsigned long long)day->index.first_step);
     }

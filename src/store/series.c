@@ -109,6 +109,8 @@ static int scan(struct store *store, struct series *series)
     for (struct dirent *entry; result == 0 && (entry = readdir(directory)) != NULL;)
         result = learn(store, series, entry->d_name);
     closedir(directory);
+    log_info("%s: read %u days, %u columns", series->path,
+             days_count(&series->days, DATE_FIRST, DATE_LAST), series->column_count);
     return result;
 }
 
@@ -132,12 +134,15 @@ static bool refresh(struct store *store, struct series *series)
 }
 
 /* Which of the three names is the first that leads nowhere, and what to answer. */
-static void explain(struct store *store, const struct series *series, struct failure *failure)
+static void explain(struct store *store, const struct series *series, int error,
+                    struct failure *failure)
 {
     static const char *const parameters[] = { "exchange", "symbol", "type" };
     const struct slice names[] = { series->exchange, series->symbol, series->type };
     char path[sizeof(series->path)];
 
+    if (error == EXDEV || error == ELOOP)
+        log_info("%s is a link that leads out of the data directory", series->path);
     if (!root_present(store->root)) {
         failure_set(failure, 503, NULL, "the data directory is missing or empty");
         return;
@@ -189,7 +194,7 @@ static struct series *open_series(struct store *store, struct series *series,
     series->fd = root_open(store->root, series->path, O_RDONLY | O_DIRECTORY);
     if (series->fd < 0) {
         if (errno == ENOENT || errno == ENOTDIR || errno == EXDEV || errno == ELOOP)
-            explain(store, series, failure);
+            explain(store, series, errno, failure);
         else if (errno == EMFILE || errno == ENFILE || errno == ENOMEM)
             failure_set(failure, 503, NULL, "out of files or memory");
         else

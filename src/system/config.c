@@ -1,5 +1,6 @@
 #include "system/config.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -109,6 +110,16 @@ static int set_choice(const struct option_row *row, unsigned *choice, const char
     return 0;
 }
 
+/* "*", or a scheme and a host, and no byte that could begin another header field. */
+static bool is_origin(const char *value)
+{
+    for (const char *c = value; *c != '\0'; c++) {
+        if (*c <= 0x20 || *c >= 0x7f)
+            return false;
+    }
+    return strcmp(value, "*") == 0 || strstr(value, "://") != NULL;
+}
+
 /* What a value of the right kind may still get wrong. */
 static int check_meaning(struct config *config, const char *name, const char *value,
                          char *problem, size_t size)
@@ -125,15 +136,11 @@ static int check_meaning(struct config *config, const char *name, const char *va
         snprintf(problem, size, "default_exchange: '%s' is not a valid name", value);
         return -1;
     }
-    if (strcmp(name, "allow_origin") == 0) {
-        for (const char *c = value; c == value || *c != '\0'; c++) {
-            if (*c <= 0x20 || *c >= 0x7f) {
-                snprintf(problem, size,
-                         "allow_origin: '%s' is not an origin such as https://example.org",
-                         value);
-                return -1;
-            }
-        }
+    if (strcmp(name, "allow_origin") == 0 && !is_origin(value)) {
+        snprintf(problem, size,
+                 "allow_origin: '%s' is neither * nor an origin such as https://example.org",
+                 value);
+        return -1;
     }
     return 0;
 }
