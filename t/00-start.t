@@ -96,7 +96,7 @@ subtest 'refused at the start: one line that names the culprit' => sub {
     is(Tickd::_slurp("$dir/precious"), "keep me\n", 'a file in the way of a socket stays');
 };
 
-for my $signal (qw(TERM INT)) {
+for my $signal (qw(TERM INT HUP)) { # the last one: the terminal of what is in the foreground is gone
     my $server = Tickd->start(data => $data);
     my $keep = $server->connect;
     is($keep->get($week)->{status}, 200, 'a query is answered');
