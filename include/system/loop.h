@@ -43,20 +43,25 @@ struct loop_events {
     void (*closed)(struct loop_io *io);
 };
 
+/* What an engine knows of a socket. */
+struct loop_epoll_io {
+    bool readable, writable; /* as far as is known, the next call would not fail with EAGAIN */
+    bool hung_up;            /* the peer sends no more: stay readable until that was read */
+};
+
 /* One socket; lives in its user's struct. Private to the loop. */
 struct loop_io {
     const struct loop_events *events;
     int fd;
-    bool readable, writable; /* as far as is known, the next call would not fail with EAGAIN */
     bool receiving, sending; /* asked for, not answered yet */
     bool yielding;           /* likewise */
-    bool hung_up;            /* the peer sends no more: stay readable until that was read */
     bool closing;
+    bool is_ready;
     const struct iovec *iov;
     int iov_count;
     struct timer timer;
     struct loop_io *next_ready; /* in the list of what can be done at once */
-    bool is_ready;
+    struct loop_epoll_io epoll;
 };
 
 /**

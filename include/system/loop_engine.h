@@ -1,0 +1,105 @@
+#ifndef SYSTEM_LOOP_ENGINE_H
+#define SYSTEM_LOOP_ENGINE_H
+
+#include "system/loop.h"
+
+/*
+ * What lies between the loop and the engines that drive it; nobody else includes this. The loop
+ * (loop.c) owns timers, yields, the list of what can be done, and the order in which all that
+ * is done; an engine (loop_epoll.c) knows how to learn of events and how bytes
+ * are moved.
+ */
+
+/* A file descriptor that is not a connection: a listener or a watch. */
+struct loop_source {
+    bool listening;
+    bool armed;     /* the engine may still name it */
+    bool cancelled; /* private to the engine */
+    int fd;         /* -1: dropped */
+    void (*accepted)(void *arg, int fd);
+    void (*ready)(void *arg);
+    void *arg;
+    struct loop_source *next;
+};
+
+struct loop {
+    const struct loop_engine *engine;
+    void *state; /* the engine's */
+    uint64_t now;
+    struct timers timers;
+    struct loop_source *sources;
+    struct loop_source *dropped; /* to be freed when no event can name them */
+    struct timer accept_pause;
+    bool accept_paused;
+    struct loop_io *ready, **ready_end;
+    struct loop_io *closed; /* linked by next_ready */
+};
+
+/* All functions but open return nothing or 0, and -1 with errno. */
+struct loop_engine {
+    const char *name;
+
+    /* Make and give back ${loop}->state. */
+    int (*open)(struct loop *loop);
+    void (*close)(struct loop *loop);
+
+    /* Begin to accept, or to watch; end it, before ${source}->fd is closed. */
+    int (*arm)(struct loop *loop, struct loop_source *source);
+    void (*disarm)(struct loop *loop, struct loop_source *source);
+
+    /* Take ${io}, whose common members are set. */
+    int (*add)(struct loop *loop, struct loop_io *io);
+
+    /* Whether act would get on with something that was asked for. */
+    bool (*can_act)(const struct loop_io *io);
+
+    /* Get on with what was asked for. */
+    void (*act)(struct loop *loop, struct loop_io *io);
+
+    /* Of an ${io} that is closing: close its socket, and return whether nothing refers to it
+     * any more; if not, loop_engine_closed is called in time. */
+    bool (*release)(struct loop *loop, struct loop_io *io);
+
+    /* Wait for events, at most ${ms} milliseconds unless that is -1, set ${loop}->now, and deal
+     * with them. */
+    int (*wait)(struct loop *loop, int ms);
+
+    /* Wait until loop_engine_closed was called for all that was closed. */
+    void (*settle)(struct loop *loop);
+};
+
+extern const struct loop_engine loop_epoll;
+
+/**
+ * loop_engine_ready(loop, io):
+ * Have ${io} acted on in this turn, or in the next one if this turn's list is being done.
+ */
+static inline void loop_engine_ready(struct loop *loop, struct loop_io *io)
+{
+    if (io->is_ready)
+        return;
+    io->is_ready = true;
+    io->next_ready = NULL;
+    *loop->ready_end = io;
+    loop->ready_end = &io->next_ready;
+}
+
+/**
+ * loop_engine_closed(loop, io):
+ * Nothing refers to ${io} any more, whose release said that something did: it is buried at the
+ * end of the turn.
+ */
+static inline void loop_engine_closed(struct loop *loop, struct loop_io *io)
+{
+    io->next_ready = loop->closed;
+    loop->closed = io;
+}
+
+/**
+ * loop_engine_accepted(loop, source, fd):
+ * Hand on a connection, or what the kernel said instead of one, a negated errno: if it is out
+ * of something, no listener accepts for a moment.
+ */
+void loop_engine_accepted(struct loop *loop, struct loop_source *source, int fd);
+
+#endif
