@@ -11,9 +11,12 @@
 #include "base/clock.h"
 #include "base/sig.h"
 #include "dice.h"
+#include "system/config.h"
 #include "system/listen.h"
 #include "system/loop.h"
 
+static const struct loop_engine *engine; /* of all loops of this case */
+static bool by_ring; /* it hands in at the next turn's wait what this turn was asked for */
 static struct loop *loop;
 static int watched, watched_fd;
 static int accepted_fds[64], accepted;
@@ -108,7 +111,7 @@ static void begin(void)
 {
     signal(SIGPIPE, SIG_DFL); /* must not come */
     accepted = watched = 0;
-    loop = loop_new();
+    loop = loop_new(engine);
     ck_assert_ptr_nonnull(loop);
 }
 
@@ -124,7 +127,7 @@ static void add(struct user *user)
 
 static void turns(int count)
 {
-    for (int i = 0; i < count; i++)
+    for (int i = 0; i < count * (by_ring ? 3 : 1); i++)
         MUST(loop_turn(loop, 0) == 0);
 }
 
@@ -601,7 +604,8 @@ START_TEST(loop_watches)
 
     watched = 10;
     close(other[1]);
-    turns(1);
+    while (watched == 10)
+        ck_assert_int_eq(loop_turn(loop, -1), 0);
     ck_assert_int_eq(watched, 11);
     loop_unwatch(loop, other[0]);
     turns(2);
@@ -847,8 +851,51 @@ START_TEST(loop_serves_many)
 }
 END_TEST
 
-UNIT("loop", loop_receives_once_for_each_time_it_is_asked, loop_receives_all,
+static void use_epoll(void)
+{
+    char problem[256];
+
+    engine = loop_choose(CONFIG_ENGINE_EPOLL, problem, sizeof(problem));
+    by_ring = false;
+}
+
+static void use_io_uring(void)
+{
+    char problem[256];
+
+    engine = loop_choose(CONFIG_ENGINE_IO_URING, problem, sizeof(problem));
+    by_ring = true;
+}
+
+static void add_case(Suite *suite, const char *name, void (*use)(void))
+{
+    const TTest *const tests[] = { loop_receives_once_for_each_time_it_is_asked, loop_receives_all,
      loop_sends_what_fits, loop_waits_for_room, loop_tells_of_a_peer_that_is_gone, loop_yields,
      loop_expires, loop_closes_from_anywhere, loop_closes_others, loop_answers_at_once,
      loop_watches, loop_accepts, loop_pauses_without_files, loop_wakes_for_signals,
-     loop_buries_without_a_turn, loop_serves_many)
+     loop_buries_without_a_turn, loop_serves_many };
+    TCase *tcase = tcase_create(name);
+
+    tcase_add_checked_fixture(tcase, use, NULL);
+    tcase_set_timeout(tcase, 300);
+    for (size_t i = 0; i < COUNT_OF(tests); i++)
+        tcase_add_test(tcase, tests[i]);
+    suite_add_tcase(suite, tcase);
+}
+
+int main(void)
+{
+    char problem[256];
+    Suite *suite = suite_create("loop");
+
+    add_case(suite, "epoll", use_epoll);
+    if (loop_choose(CONFIG_ENGINE_IO_URING, problem, sizeof(problem)) != NULL)
+        add_case(suite, "io_uring", use_io_uring);
+    else
+        printf("without io_uring: %s\n", problem);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}

@@ -6,10 +6,12 @@
 
 #include "base/cpu.h"
 #include "system/config.h"
+#include "system/loop.h"
 
 /* All that a worker inherits from its master. */
 struct heritage {
     const struct config *config;
+    const struct loop_engine *engine; /* of its loop */
     size_t listener_count;
     const int *listeners; /* listening sockets, shared by all workers */
     int slot;             /* which of the workers it is, from 0 */

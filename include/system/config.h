@@ -42,6 +42,8 @@ struct config {
     struct coltypes *coltypes; /* what "type" says, as a table */
 };
 
+/* The choices of "engine". */
+enum { CONFIG_ENGINE_AUTO, CONFIG_ENGINE_EPOLL, CONFIG_ENGINE_IO_URING };
 /* The choices of "missing". */
 enum { CONFIG_MISSING_ERROR, CONFIG_MISSING_SKIP, CONFIG_MISSING_PREFIX };
 /* The choices of "framing". */

@@ -4,6 +4,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/socket.h>
 #include <sys/types.h>
 #include <sys/uio.h>
 
@@ -17,6 +18,7 @@
  */
 
 struct loop;
+struct loop_engine;
 struct loop_io;
 
 /*
@@ -49,6 +51,19 @@ struct loop_epoll_io {
     bool hung_up;            /* the peer sends no more: stay readable until that was read */
 };
 
+struct loop_uring_io {
+    bool receiving, sending; /* the kernel does: it has our address */
+    bool once;               /* receives complete once */
+    bool cancelled;          /* the kernel was told to receive no more */
+    bool released;           /* closed, once the kernel does neither */
+    bool ended;              /* there is nothing more to receive: ${end} says why */
+    bool sent;               /* ${count} was, and has not been told */
+    int end, count;
+    char *kept; /* came when nobody had asked */
+    size_t kept_len;
+    struct msghdr message;
+};
+
 /* One socket; lives in its user's struct. Private to the loop. */
 struct loop_io {
     const struct loop_events *events;
@@ -61,14 +76,27 @@ struct loop_io {
     int iov_count;
     struct timer timer;
     struct loop_io *next_ready; /* in the list of what can be done at once */
-    struct loop_epoll_io epoll;
+    union {
+        struct loop_epoll_io epoll;
+        struct loop_uring_io uring;
+    };
 };
 
 /**
- * loop_new(void):
- * A loop with nothing in it; NULL with errno. To be given to loop_free.
+ * loop_choose(choice, problem, size):
+ * The engine that the option "engine" means by ${choice}: epoll or io_uring, or of both the
+ * better one that the system allows. If io_uring is not to be had, one line in the ${size}
+ * bytes of ${problem} says why, else that is empty; if nothing but io_uring will do, NULL is
+ * returned as well.
  */
-struct loop *loop_new(void);
+const struct loop_engine *loop_choose(unsigned choice, char *problem, size_t size);
+
+/**
+ * loop_new(engine):
+ * A loop with nothing in it that is driven by ${engine}; NULL with errno. To be given to
+ * loop_free.
+ */
+struct loop *loop_new(const struct loop_engine *engine);
 
 /**
  * loop_listen(loop, fd, accepted, arg):
@@ -81,9 +109,15 @@ int loop_listen(struct loop *loop, int fd, void (*accepted)(void *arg, int fd), 
 
 /**
  * loop_unlisten(loop):
- * Accept no more, and close the listening sockets.
+ * Accept no more, and close the listening sockets. What was accepted by then still comes.
  */
 void loop_unlisten(struct loop *loop);
+
+/**
+ * loop_listening(loop):
+ * Whether connections may still come.
+ */
+bool loop_listening(const struct loop *loop);
 
 /**
  * loop_watch(loop, fd, ready, arg):

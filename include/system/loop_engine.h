@@ -6,7 +6,7 @@
 /*
  * What lies between the loop and the engines that drive it; nobody else includes this. The loop
  * (loop.c) owns timers, yields, the list of what can be done, and the order in which all that
- * is done; an engine (loop_epoll.c) knows how to learn of events and how bytes
+ * is done; an engine (loop_epoll.c, loop_uring.c) knows how to learn of events and how bytes
  * are moved.
  */
 
@@ -68,7 +68,7 @@ struct loop_engine {
     void (*settle)(struct loop *loop);
 };
 
-extern const struct loop_engine loop_epoll;
+extern const struct loop_engine loop_epoll, loop_uring;
 
 /**
  * loop_engine_ready(loop, io):

@@ -42,6 +42,7 @@ struct slot {
 
 struct master {
     const struct config *config;
+    const struct loop_engine *engine;
     int daemon_fd;  /* for daemonize_ready; -1: in the foreground, or said */
     bool announced; /* that all serve */
     bool background;
@@ -93,6 +94,19 @@ static int open_listeners(struct master *master)
     return 0;
 }
 
+/* Which engine all workers use. */
+static int choose_engine(struct master *master)
+{
+    char problem[256];
+
+    master->engine = loop_choose((unsigned)master->config->engine, problem, sizeof(problem));
+    if (master->engine == NULL)
+        log_error("engine: io_uring cannot be used here: %s", problem);
+    else if (problem[0] != '\0')
+        log_notice("the engine is epoll, since io_uring cannot be used here: %s", problem);
+    return master->engine == NULL ? -1 : 0;
+}
+
 static int make_slots(struct master *master)
 {
     const struct config *config = master->config;
@@ -132,6 +146,7 @@ static _Noreturn void become_worker(struct master *master, size_t place, int rea
 {
     struct heritage heritage = {
         .config = master->config,
+        .engine = master->engine,
         .listener_count = master->listener_count,
         .listeners = master->listeners,
         .slot = (int)place,
@@ -426,6 +441,8 @@ int master_run(const struct config *config, bool background)
     raise_limits(config);
     if (pipe2(master.death, O_CLOEXEC))
         log_error("cannot make a pipe: %m");
+    else if (choose_engine(&master))
+        code = WORKER_EXIT_HOPELESS;
     else if (make_slots(&master) == 0 && open_listeners(&master) == 0)
         code = supervise(&master);
 

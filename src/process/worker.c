@@ -60,7 +60,8 @@ static bool is_done(const struct worker *worker)
     if (worker->stopping)
         return true;
     return worker->drain_deadline != 0 &&
-           (conn_pool_count(worker->conns) == 0 || clock_ms() >= worker->drain_deadline);
+           ((conn_pool_count(worker->conns) == 0 && !loop_listening(worker->loop)) ||
+            clock_ms() >= worker->drain_deadline);
 }
 
 static int serve(struct worker *worker)
@@ -109,7 +110,7 @@ int worker_run(const struct heritage *heritage)
         return code;
     }
 
-    worker.loop = loop_new();
+    worker.loop = loop_new(heritage->engine);
     worker.store = store_new(heritage->config);
     worker.api = (struct api){ .config = heritage->config, .store = worker.store };
     if (worker.loop != NULL && worker.store != NULL)

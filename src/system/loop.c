@@ -1,12 +1,16 @@
 #include "system/loop.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "config.h"
+#include "system/config.h"
 #include "system/loop_engine.h"
 
 /*
@@ -16,14 +20,33 @@
 
 #define ACCEPT_PAUSE 100 /* ms, when no more sockets can be had */
 
-struct loop *loop_new(void)
+const struct loop_engine *loop_choose(unsigned choice, char *problem, size_t size)
+{
+    problem[0] = '\0';
+    if (choice == CONFIG_ENGINE_EPOLL)
+        return &loop_epoll;
+#ifdef WITH_LIBURING
+    struct loop *trial = loop_new(&loop_uring);
+    int error = errno;
+
+    loop_free(trial);
+    if (trial != NULL)
+        return &loop_uring;
+    snprintf(problem, size, "%s", strerror(error));
+#else
+    snprintf(problem, size, "it was left out when tickd was built");
+#endif
+    return choice == CONFIG_ENGINE_AUTO ? &loop_epoll : NULL;
+}
+
+struct loop *loop_new(const struct loop_engine *engine)
 {
     struct loop *loop = calloc(1, sizeof(*loop));
 
     if (loop == NULL)
         return NULL;
-    loop->engine = &loop_epoll;
-    if (loop->engine->open(loop)) {
+    loop->engine = engine;
+    if (engine->open(loop)) {
         free(loop);
         return NULL;
     }
@@ -93,6 +116,21 @@ void loop_unwatch(struct loop *loop, int fd)
             return;
         }
     }
+}
+
+bool loop_listening(const struct loop *loop)
+{
+    const struct loop_source *source;
+
+    for (source = loop->sources; source != NULL; source = source->next) {
+        if (source->listening)
+            return true;
+    }
+    for (source = loop->dropped; source != NULL; source = source->next) {
+        if (source->listening && source->armed)
+            return true;
+    }
+    return false;
 }
 
 int loop_add(struct loop *loop, struct loop_io *io, int fd, const struct loop_events *events)

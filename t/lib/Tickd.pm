@@ -111,6 +111,7 @@ sub spawn ($class, %opt) {
         tickd(), '-f', defined $opt{data} ? ('-d', "$opt{data}") : (),
         (map { ('-l', $_) } @{ $opt{listen} // ['127.0.0.1:0'] }),
         '-w', $opt{workers} // 2,
+        defined $ENV{TICKD_ENGINE} ? ('-o', "engine=$ENV{TICKD_ENGINE}") : (),
         (map { ('-o', $_) } 'revalidate=0', @{ $opt{options} // [] }),
         @{ $opt{args} // [] },
     );
