@@ -231,5 +231,46 @@ START_TEST(csv_notices_damaged_gzip)
 }
 END_TEST
 
+/* What the file of ${text}, packed, and the ${len} bytes ${more} is read as. */
+static enum csv_result read_packed(const char *text, const char *more, size_t len)
+{
+    const struct slice *fields;
+    const char *reason;
+    enum csv_result result;
+    size_t count;
+
+    make_file("", 0);
+    gzFile gz = gzopen(path, "wb");
+    ck_assert_int_eq(gzwrite(gz, text, (unsigned)strlen(text)), (int)strlen(text));
+    gzclose(gz);
+    int fd = open(path, O_WRONLY | O_APPEND);
+    ck_assert_int_eq(write(fd, more, len), (ssize_t)len);
+    close(fd);
+    struct csv *csv = csv_open(path, ',');
+    while ((result = csv_next(csv, &fields, &count, &reason)) == CSV_ROW)
+        continue;
+    csv_close(csv);
+    unlink(path);
+    return result;
+}
+
+START_TEST(csv_notices_what_follows_gzip)
+{
+    static const char zeros[300000];
+
+    ck_assert_int_eq(read_packed("a,b\n", "", 0), CSV_END);
+    ck_assert_int_eq(read_packed("", "", 0), CSV_END);
+    ck_assert_int_eq(read_packed("a,b\n", zeros, 1), CSV_END);
+    ck_assert_int_eq(read_packed("a,b\n", zeros, sizeof(zeros)), CSV_END);
+    ck_assert_int_eq(read_packed("a,b\n", "junk\n", 5), CSV_FAILED);
+    ck_assert_int_eq(read_packed("a,b\n", "\n", 1), CSV_FAILED);
+    ck_assert_int_eq(read_packed("", "\n", 1), CSV_FAILED);
+    ck_assert_int_eq(read_packed("a,b\n", "\0\n", 2), CSV_FAILED);
+    ck_assert_int_eq(read_packed("a,b\n", "\x1f", 1), CSV_FAILED);
+    ck_assert_int_eq(read_packed("a,b\n", "\x1f,2\n", 4), CSV_FAILED);
+    ck_assert_int_eq(read_packed("a,b\n", "\x1f\x8b", 2), CSV_FAILED);
+}
+END_TEST
+
 UNIT("csv", csv_splits, csv_keeps_nul, csv_reads_on_across_its_buffer, csv_refuses_endless_rows,
-     csv_notices_damaged_gzip)
+     csv_notices_damaged_gzip, csv_notices_what_follows_gzip)

@@ -27,8 +27,8 @@ enum csv_result {
 
 /**
  * csv_open(path, delimiter):
- * Open ${path}, standard input for "-". gzip is known by its first bytes. Returns NULL after a
- * message.
+ * Open ${path}, standard input for "-". gzip is known by its first bytes, and only
+ * more of it, or zeros, may follow it. Returns NULL after a message.
  */
 struct csv *csv_open(const char *path, char delimiter);
 

@@ -1,6 +1,5 @@
 #include "tools/csv.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -8,12 +7,27 @@
 
 #include "base/log.h"
 
+/* How much of the file is read at a time. */
+#define INPUT_MAX (256 * 1024)
+
+/* What inflateInit2 wants added to the window's size for gzip. */
+#define GZIP_ONLY 16
+
 /*
+ * What is read goes to the input, and unpacked to the buffer. zlib's gz* functions would do
+ * that too, but pass silently over what follows the gzip data, as if it were no lost rows.
+ *
  * The buffer holds what lies between ${at} and ${end}, and one byte more: a line feed at ${end}
  * that stops every search.
  */
 struct csv {
-    gzFile gz;
+    int fd;
+    z_stream zip; /* next_in and avail_in: what is left of the input, packed or not */
+    unsigned char *input;
+    uint64_t bytes_read;
+    bool drained;           /* the file has no more to read */
+    bool packed, in_member; /* it is gzip; the middle of a member of it */
+    bool padded;            /* zeros follow the last member */
     const char *name;
     char delimiter;
     bool started, ended; /* something was read; nothing is left to read */
@@ -29,19 +43,14 @@ struct csv *csv_open(const char *path, char delimiter)
 {
     bool is_stdin = strcmp(path, "-") == 0;
     struct csv *csv = calloc(1, sizeof(*csv));
-    int fd = -1;
 
-    if (csv == NULL || (csv->buffer = malloc(CSV_ROW_MAX + 1)) == NULL)
+    if (csv == NULL || (csv->buffer = malloc(CSV_ROW_MAX + 1)) == NULL ||
+        (csv->input = malloc(INPUT_MAX)) == NULL)
         goto fail;
-    fd = is_stdin ? dup(STDIN_FILENO) : open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
+    csv->fd = is_stdin ? dup(STDIN_FILENO) : open(path, O_RDONLY | O_CLOEXEC);
+    if (csv->fd < 0)
         goto fail;
-    csv->gz = gzdopen(fd, "rb");
-    if (csv->gz == NULL) {
-        errno = ENOMEM;
-        goto fail;
-    }
-    gzbuffer(csv->gz, 256 * 1024);
+    csv->zip.next_in = csv->input;
     csv->name = is_stdin ? "stdin" : path;
     csv->delimiter = delimiter;
     csv->at = csv->end = csv->buffer;
@@ -51,10 +60,10 @@ struct csv *csv_open(const char *path, char delimiter)
 
 fail:
     log_error("%s: %m", is_stdin ? "stdin" : path);
-    if (fd >= 0)
-        close(fd);
-    if (csv != NULL)
+    if (csv != NULL) {
+        free(csv->input);
         free(csv->buffer);
+    }
     free(csv);
     return NULL;
 }
@@ -71,51 +80,133 @@ uint64_t csv_line(const struct csv *csv)
 
 uint64_t csv_position(const struct csv *csv)
 {
-    z_off_t offset = gzoffset(csv->gz);
-
-    return offset < 0 ? 0 : (uint64_t)offset;
+    return csv->bytes_read - csv->zip.avail_in;
 }
 
 void csv_close(struct csv *csv)
 {
-    gzclose_r(csv->gz);
+    if (csv->packed)
+        inflateEnd(&csv->zip);
+    close(csv->fd);
+    free(csv->input);
     free(csv->fields);
     free(csv->buffer);
     free(csv);
 }
 
-static int report(const struct csv *csv)
+/* Read more of the file behind what is left of the input. */
+static int read_input(struct csv *csv)
 {
-    int code;
-    const char *text = gzerror(csv->gz, &code);
-
-    if (code == Z_ERRNO)
+    memmove(csv->input, csv->zip.next_in, csv->zip.avail_in);
+    ssize_t n = read(csv->fd, csv->input + csv->zip.avail_in, INPUT_MAX - csv->zip.avail_in);
+    if (n < 0) {
         log_error("%s: %m", csv->name);
-    else if (code == Z_BUF_ERROR)
-        log_error("%s: the gzip data ends too early; is the file complete?", csv->name);
-    else
-        log_error("%s: damaged gzip data (%s)", csv->name, text);
+        return -1;
+    }
+    csv->zip.next_in = csv->input;
+    csv->zip.avail_in += (unsigned)n;
+    csv->bytes_read += (uint64_t)n;
+    csv->drained = n == 0;
+    return 0;
+}
+
+/* Find out whether the file is packed. */
+static int probe(struct csv *csv)
+{
+    while (csv->zip.avail_in < 2 && !csv->drained) {
+        if (read_input(csv))
+            return -1;
+    }
+    if (csv->zip.avail_in < 2 || memcmp(csv->input, "\x1f\x8b", 2) != 0)
+        return 0;
+    if (inflateInit2(&csv->zip, MAX_WBITS + GZIP_ONLY) != Z_OK) {
+        log_error("%s: out of memory", csv->name);
+        return -1;
+    }
+    csv->packed = csv->in_member = true;
+    return 0;
+}
+
+static void take_plain(struct csv *csv, char *to, size_t room, size_t *taken)
+{
+    size_t n = csv->zip.avail_in < room - *taken ? csv->zip.avail_in : room - *taken;
+
+    memcpy(to + *taken, csv->zip.next_in, n);
+    csv->zip.next_in += n;
+    csv->zip.avail_in -= (unsigned)n;
+    *taken += n;
+}
+
+/* Between two members of a gzip file: begin the next, or pass over a zero of a tape's padding.
+ */
+static int next_member(struct csv *csv)
+{
+    if (*csv->zip.next_in == 0) {
+        csv->padded = true;
+        csv->zip.next_in++;
+        csv->zip.avail_in--;
+        return 0;
+    }
+    if (csv->padded || *csv->zip.next_in != 0x1f) {
+        log_error("%s: the gzip data ends at byte %llu, and something else follows", csv->name,
+                  (unsigned long long)csv_position(csv));
+        return -1;
+    }
+    inflateReset(&csv->zip);
+    csv->in_member = true;
+    return 0;
+}
+
+static int take_packed(struct csv *csv, char *to, size_t room, size_t *taken)
+{
+    if (!csv->in_member)
+        return next_member(csv);
+    csv->zip.next_out = (unsigned char *)to + *taken;
+    csv->zip.avail_out = (unsigned)(room - *taken);
+    int code = inflate(&csv->zip, Z_NO_FLUSH);
+    *taken = room - csv->zip.avail_out;
+    if (code == Z_OK)
+        return 0;
+    if (code == Z_STREAM_END) {
+        csv->in_member = false;
+        return 0;
+    }
+    log_error("%s: damaged gzip data (%s)", csv->name,
+              csv->zip.msg == NULL ? zError(code) : csv->zip.msg);
     return -1;
+}
+
+/* Read, and unpack, ${room} bytes to ${to}: fewer only where the file ends. */
+static int take(struct csv *csv, char *to, size_t room, size_t *taken)
+{
+    for (*taken = 0; *taken < room;) {
+        if (csv->zip.avail_in == 0 && !csv->drained && read_input(csv))
+            return -1;
+        if (csv->zip.avail_in == 0)
+            break;
+        if (!csv->packed)
+            take_plain(csv, to, room, taken);
+        else if (take_packed(csv, to, room, taken))
+            return -1;
+    }
+    if (*taken < room && csv->in_member) {
+        log_error("%s: the gzip data ends too early; is the file complete?", csv->name);
+        return -1;
+    }
+    csv->ended = *taken < room;
+    return 0;
 }
 
 /* Read as much as fits behind what is there, which moves to the front. */
 static int refill(struct csv *csv)
 {
-    size_t kept = (size_t)(csv->end - csv->at);
-    unsigned room = (unsigned)(CSV_ROW_MAX - kept);
+    size_t kept = (size_t)(csv->end - csv->at), n;
 
+    if (!csv->started && probe(csv))
+        return -1;
     memmove(csv->buffer, csv->at, kept);
-    int n = gzread(csv->gz, csv->buffer + kept, room);
-    if (n < 0)
-        return report(csv);
-    if ((unsigned)n < room) {
-        int code;
-
-        gzerror(csv->gz, &code);
-        if (code != Z_OK && code != Z_STREAM_END)
-            return report(csv);
-        csv->ended = true;
-    }
+    if (take(csv, csv->buffer + kept, CSV_ROW_MAX - kept, &n))
+        return -1;
     csv->at = csv->buffer;
     csv->end = csv->buffer + kept + n;
     *csv->end = '\n';
