@@ -121,6 +121,8 @@ subtest 'forms of files' => sub {
     my $packed = put_file('packed', $gz);
     my $out = loads('plain', undef, [ '-m', $map, $csv ], %files);
     like($out, qr{\Ax/Y/Z: 4 rows in 2 days, 2024-08-08 to 2024-08-09; [\d.]+ s, [\d.]+ M rows/s\n\z}, 'a summary');
+    my $one = loads('one row', undef, [ '-m', $map, put_file('a', "t,p\n$rows[3][0],4\n") ], day_files($second, $rows[3]));
+    like($one, qr{\Ax/Y/Z: 1 row in 1 day, 2024-08-09; }, 'a summary of one');
     is(loads('quiet', undef, [ '-q', '-m', $map, $csv ], %files), '', 'no summary');
     loads('gzip', undef, [ '-m', $map, $packed ], %files);
     loads('stdin', $csv, [ '-m', $map, '-' ], %files);
@@ -161,9 +163,12 @@ subtest 'times' => sub {
     loads('--origin name:', undef, [ '-m', 'time=#1:ms,price=#2', '-o', 'name:DD.MM.YYYYZ', put_file('08.08.2024.csv', "500,1\n") ], @one);
     my $huge = '9' x 18 . '.' . '9' x 30;
     refuses('a huge time', 1, qr/a:1: .*2000-2099/, '-m', 'time=#1:ns', put_file('a', "9223372036854775807\n"));
-    refuses('a huger time', 1, qr/a:1: time '9+\.9+' is no time in s$/m, '-m', 'time=#1:s', put_file('a', "$huge\n"));
+    refuses('a huger time', 1, qr/a:1: time '9+\.9+' is no time in s \(is its unit right\?\)$/m, '-m', 'time=#1:s', put_file('a', "$huge\n"));
     refuses('1999', 1, qr/a:2: .*2000-2099/, '-m', 'time=t:s', put_file('a', "t\n946684799\n"));
     refuses('2100', 1, qr/a:2: .*2000-2099/, '-m', 'time=t:s', put_file('a', "t\n4102444800\n"));
+    my @unit = ('-m', 'time=#1:s,price=#2');
+    refuses('ms as s', 1, qr/a:1: time '1738281600000' is no time in s \(is its unit right\?\)\n\z/, @unit, put_file('a', "1738281600000,1\n"));
+    refuses('no zone', 1, qr/a:1: time '2025-01-31T07:22:01' is no time in rfc3339: its zone is missing/, '-m', 'time=#1:rfc3339', put_file('a', "2025-01-31T07:22:01\n"));
     loads('2099', undef, [ '-m', 'time=t:s', put_file('a', "t\n4102444799\n") ],
         'time.31.12.99.bin' => pack('V', 4102444799), 'nanos.31.12.99.bin' => pack('V', 0));
 };
@@ -173,11 +178,17 @@ subtest 'types' => sub {
     my $map = "time=t:s,id=i,side=s,maker_order_id=u,a=f:f64,b=i8:i8,c=i:u16,n=\@row:u64,price=p";
     my $text = "t,i,s,u,f,i8,p\n" . DAY . ",7,true,$uuid,1e300,-1,1674100\n" . (DAY + 1) . ",8,0,$uuid,.1,127,1673300\n";
     my $hex = pack 'H*', $uuid =~ tr/-//dr;
-    loads('all kinds', undef, [ '-m', $map, '--scale', 'price=0.0001', put_file('a', $text) ],
+    my $out = loads('all kinds', undef, [ '-m', $map, '--scale', 'price=0.0001', put_file('a', $text) ],
         "time.$first.bin" => pack('V*', DAY, DAY + 1), "nanos.$first.bin" => pack('V*', 0, 0),
         "id.$first.bin" => pack('Q<*', 7, 8), "side.$first.bin" => pack('V*', 1, 0), "maker_order_id.$first.bin" => $hex x 2,
         "a.$first.bin" => pack('d<*', 1e300, .1), "b.$first.bin" => pack('c*', -1, 127), "c.$first.bin" => pack('v*', 7, 8),
         "n.$first.bin" => pack('Q<*', 1, 2), "price.$first.bin" => pack('f<*', 167.41, 167.33));
+    my @told = map { "$_->[0] is $_->[1], which tickd must be told: tickd -o type=x/Z/$_->[0]:$_->[1]\n" } [qw(a f64)], [qw(b i8)], [qw(c u16)], [qw(n u64)];
+    is($out =~ s/\A.*\n//r, join('', @told), 'the types that the server does not take for granted are told');
+    my @wide = ('-m', 'time=#1:s,price=#2:f64', put_file('a', DAY . ",1\n"));
+    my @wide_files = ("time.$first.bin" => pack('V', DAY), "nanos.$first.bin" => pack('V', 0), "price.$first.bin" => pack('d<', 1));
+    like(loads('f64', undef, \@wide, @wide_files), qr{^price is f64, .* tickd -o type=x/Z/price:f64$}m, 'as here');
+    is(loads('f64, quiet', undef, [ '-q', @wide ], @wide_files), '', 'not with -q');
 };
 
 # Rows of several days in any order, with many at the same nanosecond, against Perl's stable sort.
@@ -237,26 +248,33 @@ subtest 'bad rows' => sub {
         my ($status, $out, $err) = run(undef, '-d', $data, @base, '-m', $map, '--skip-bad', $csv);
         is($status, 0, "$name: --skip-bad");
         like($err, qr{\Atickload: warning: \S+/bad\.csv:3: .*$like.*\(skipped\)\n\z}, "$name: reported");
-        like($out, qr/: 2 rows .*; 1 bad rows skipped; /, "$name: counted");
+        like($out, qr/: 2 rows .*; 1 bad row skipped; /, "$name: counted");
         is_deeply(tree($data), { day_files($first, $rows[0]), day_files($second, $rows[3]) }, "$name: the others are there");
     }
-    my ($status, $out, $err) = run(undef, '-d', new_data(), @base, '-m', 'time=#1:s', '--skip-bad', put_file('a', "x\n" x 100));
+    my ($status, $out, $err) = run(undef, '-d', new_data(), @base, '-m', 'time=#1:s', '--skip-bad', put_file('a', "x\n" x 100 . DAY . "\n"));
     is(() = $err =~ /\(skipped\)/g, 20, 'many bad rows: twenty are told');
-    like($out, qr/: 0 rows; 100 bad rows skipped/, 'many bad rows: all are counted');
+    like($out, qr/: 1 row in .*; 100 bad rows skipped/, 'many bad rows: all are counted');
+    refuses('nothing but bad rows', 1, qr/^tickload: all 100 rows are bad: nothing was loaded\n\z/m, '-m', 'time=#1:s', '--skip-bad', put_file('a', "x\n" x 100));
+    refuses('nothing but a bad row', 1, qr/^tickload: the only row is bad: nothing was loaded\n\z/m, '-m', 'time=#1:s', '--skip-bad', put_file('a', "x\n"));
+    loads('no rows at all', undef, [ '-m', $map, '--skip-bad', put_file('a', "t,p\n") ]);
     refuses('a header line that is not expected', 1, qr/a:1: .*\n.*--skip-header/, '-m', 'time=#1:ns,price=#2', put_file('a', $plain));
 };
 
 subtest 'bad files' => sub {
     gzip(\$plain => \my $gz) or die $GzipError;
+    gzip(\($T + 1 . ",1\n") => \my $gz_rows) or die $GzipError;
     my $long = join '', map { $T + $_ . ",$_\n" } 1 .. 100_000;
     gzip(\$long => \my $long_gz) or die $GzipError;
     substr($long_gz, length($long_gz) / 2, 16) = "\xff" x 16;
     refuses('no file', 1, qr{/none: No such file}, '-m', $map, "$tmp/none");
     refuses('directory', 1, qr{: Is a directory}, '-m', $map, "$tmp");
-    refuses('no header', 1, qr{a:1: the header line has no 't'}, '-m', $map, put_file('a', $plain =~ s/.*\n//r));
+    refuses('no header', 1, qr{a:1: the header line has no 't', but '\d+', '1.5'; use #N}, '-m', $map, put_file('a', $plain =~ s/.*\n//r));
     refuses('header twice', 1, qr{a:1: the header line has more than one 'p'}, '-m', $map, put_file('a', "t,p,p\n"));
     refuses('empty', 1, qr{a:1: the file is empty}, '-m', $map, put_file('a', ''));
     refuses('half a gzip', 1, qr{a: the gzip data ends too early}, '-m', $map, put_file('a', substr $gz, 0, length($gz) - 10));
+    refuses('more than a gzip', 1, qr{a: the gzip data ends at byte \d+, and something else follows$}m, '-m', $map, put_file('a', $gz . "junk\n"));
+    loads('two gzips', undef, [ '-m', 'time=#1:ns,price=#2', put_file('a', $gz_rows x 2) ], day_files($first, map { [ $T + $_, 1 ] } 1, 1));
+    loads('zeros behind a gzip', undef, [ '-m', $map, put_file('a', $gz . "\0" x 512) ], %files);
     refuses('damaged gzip', 1, qr{a(?:: damaged gzip data|:\d+: )}, '-m', 'time=#1:ns,price=#2', put_file('a', $long_gz));
     refuses('a good file, then none', 1, qr{/none: No such file}, '-m', $map, put_file('a', $plain), "$tmp/none");
     refuses('name without a date', 1, qr{a: the pattern of --origin does not fit}, '-m', 'time=#1:s', '-o', 'name:YYYYMMDDZ', put_file('a', ''));
@@ -497,6 +515,37 @@ subtest 'killed while it appends' => sub {
     }, @load, '--append', $part[1]);
     is_deeply(\@wrong, [], 'a reader finds the rows of before or after, and the next append mends the rest');
     note join ', ', map { "$seen{$_} $_" } sort keys %seen;
+};
+
+# What stands between .Bd and .Ed in the manual, as a shell would get it pasted.
+sub examples () {
+    my ($text) = get_file(source() . '/man/tickload.1') =~ /^\.Sh EXAMPLES\n(.*?)^\.Sh /ms or die 'no examples';
+    return map { s/\\e/\\/gr } $text =~ /^\.Bd [^\n]*\n(.*?)^\.Ed$/msg;
+}
+
+subtest 'the examples of the manual' => sub {
+    my $home = "$tmp/examples";
+    make_path("$home/bin", "$home/data");
+    my $command = join ' ', map { "'$_'" } @wrapper, $tickload;
+    my %text = (
+        'bin/tickload' => qq(#!/bin/sh\nexec $command "\$@"\n),
+        'bin/recorder' => "#!/bin/sh\necho 2024-08-08T00:00:00Z,1,2\n",
+        '20240808_trade.csv.gz' => 'local_ns,trade_id,price,qty,buyer_is_maker' . "\n$T,7,1.5,2,true\n",
+        '20140501_quote.csv.gz' => "14400464,1.38,1.39\n",
+        '20131007_trade.csv.gz' => "34200000,1674100,100\n",
+    );
+    for my $name (keys %text) {
+        my $path = put_file("examples/$name", $text{$name});
+        chmod 0755, $path or die "$path: $!";
+    }
+    my @examples = examples();
+    cmp_ok(scalar @examples, '>', 3, 'there are some');
+    for my $example (@examples) {
+        put_file('examples/script', $example);
+        my $said = qx(cd '$home' && PATH='$home/bin':"\$PATH" sh -e script 2>&1);
+        is($?, 0, 'works') or diag $example;
+        like($said, qr{\A\w+/[\w-]+/\w+: 1 row in 1 day, \S+; [^\n]*\n\z}, 'and loads');
+    }
 };
 
 subtest 'real ticks' => sub {

@@ -12,7 +12,7 @@ use FindBin;
 use lib "$FindBin::Bin/lib";
 use POSIX ();
 use Test::More;
-use Tickd qw(build scratch);
+use Tickd qw(build scratch source);
 
 my $tickgen = build() . '/tickgen';
 -x $tickgen or die "no $tickgen: set TICKD_BUILD to the build directory\n";
@@ -136,6 +136,25 @@ subtest 'days that exist' => sub {
     is(scalar(grep { ($after->{$_} // '') eq $before->{$_} } keys %$before), 0, 'other data');
 };
 
+subtest 'one of each' => sub {
+    my ($status, $out, $err) = run('-d', "$tmp/each", '--start', '2024-12-31', '-n', 1, '-r', 1, '-s', 'X', '-t', 'MD');
+    is("$status|$out|$err", "0|coinbase/X/MD: 1 day of 1 row, 2024-12-31\n|", 'is told as one');
+};
+
+# The lines of the manual, as a shell would get them pasted, but with less to make.
+subtest 'the examples of the manual' => sub {
+    my ($text) = get_file(source() . '/man/tickgen.1') =~ /^\.Sh EXAMPLES\n(.*?)^\.Sh /ms or die 'no examples';
+    my @examples = $text =~ /^\.Dl (.*)$/mg;
+    is(scalar @examples, 2, 'there are some');
+    my $command = join ' ', map { "'$_'" } @wrapper, $tickgen;
+    mkdir "$tmp/examples" or die $!;
+    for my $example (@examples) {
+        my $said = qx(cd '$tmp/examples' && tickgen () { $command "\$@"; } && $example --days 1 --rows-per-day 1 2>&1);
+        is($?, 0, $example);
+        like($said, qr{\A(?:coinbase/[A-Z0-9]+-USD/\w+: 1 day of 1 row, \S+\n)+\z}, 'says what it makes');
+    }
+};
+
 subtest 'usage' => sub {
     my @bad = (
         [ [], qr/-d DATA/ ], [ [ '-d', "$tmp/u", 'x' ], qr/'x' is one word too many/ ], [ [ '-d', "$tmp/u", '-n', '0' ], qr/--days '0'/ ],
@@ -143,6 +162,7 @@ subtest 'usage' => sub {
         [ [ '-d', "$tmp/u", '-t', 'md' ], qr/-t 'md'/ ], [ [ '-d', "$tmp/u", '--start', '1999-12-31' ], qr/--start '1999/ ],
         [ [ '-d', "$tmp/u", '--start', '2099-12-31', '-n', '2' ], qr/do not fit/ ], [ [ '-d', "$tmp/u", '-s', 'a/b' ], qr{'a/b' cannot be the name} ],
         [ [ '-d', "$tmp/u", '-e', '..' ], qr{'\.\.' cannot be the name} ], [ [ '-d', "$tmp/u", '--seed', '-1' ], qr/--seed '-1'/ ],
+        [ [ '-d', "$tmp/u", '-S', '2', '-s', 'X' ], qr/--symbols and --symbol do not go together/ ],
         [ ['--no-such'], qr/^tickgen: unrecognized option '--no-such'$/m ],
     );
     for (@bad) {

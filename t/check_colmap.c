@@ -118,6 +118,35 @@ START_TEST(rowreader_finds_fields)
 }
 END_TEST
 
+START_TEST(rowreader_tells_what_the_header_has)
+{
+    struct colmap map;
+    struct slice fields[100];
+
+    ck_assert_int_eq(colmap_parse("time=when:ns", &map), 0);
+    struct rowreader *reader = rowreader_new(&map);
+    slices(header, 2, fields);
+    ck_assert_str_eq(
+        rowreader_bind(reader, fields, 2),
+        "the header line has no 'when', but 't', 'price'; use #N for the Nth field");
+    for (size_t i = 0; i < 100; i++)
+        fields[i] = SLICE("0123456789012345678901234567890123456789 and more");
+    ck_assert_str_eq(rowreader_bind(reader, fields, 100),
+                     "the header line has no 'when', but "
+                     "'0123456789012345678901234567890123456789', "
+                     "'0123456789012345678901234567890123456789', "
+                     "'0123456789012345678901234567890123456789', "
+                     "...; use #N for the Nth field");
+    /* Of every length, so that one fills what there is room for. */
+    for (size_t len = 0; len < 40; len++) {
+        for (size_t i = 0; i < 100; i++)
+            fields[i].len = len;
+        ck_assert_ptr_nonnull(strstr(rowreader_bind(reader, fields, 100), ", ...; use #N"));
+    }
+    rowreader_free(reader);
+}
+END_TEST
+
 START_TEST(rowreader_reads_rows)
 {
     static const char *const good[] = { " 12 ", "1674100", "ff", "-3" };
@@ -229,5 +258,6 @@ START_TEST(cell_reads_floats_and_bytes)
 }
 END_TEST
 
-UNIT("colmap", colmap_reads_maps, colmap_refuses, rowreader_finds_fields, rowreader_reads_rows,
-     cell_keeps_to_ranges, cell_reads_floats_and_bytes)
+UNIT("colmap", colmap_reads_maps, colmap_refuses, rowreader_finds_fields,
+     rowreader_tells_what_the_header_has, rowreader_reads_rows, cell_keeps_to_ranges,
+     cell_reads_floats_and_bytes)

@@ -65,6 +65,34 @@ START_TEST(ticktime_refuses)
 }
 END_TEST
 
+START_TEST(ticktime_hints)
+{
+    static const struct {
+        const char *text;
+        enum ticktime_unit unit;
+        const char *hint;
+    } cases[] = {
+        { "1738281600000", TICKTIME_S, " (is its unit right?)" },
+        { "1738281600000000000", TICKTIME_MS, " (is its unit right?)" },
+        { "1738281600", TICKTIME_RFC3339, " (is its unit right?)" },
+        { "2025-01-31T07:22:01Z", TICKTIME_NS, " (is its unit right?)" },
+        { "2025-01-31T07:22:01", TICKTIME_NS, " (is its unit right?)" },
+        { "2025-01-31T07:22:01", TICKTIME_RFC3339, ": its zone is missing, Z or as -05:00" },
+        { "2025-01-31 07:22:01.123456789", TICKTIME_RFC3339,
+          ": its zone is missing, Z or as -05:00" },
+        { "2025-01-31", TICKTIME_RFC3339, "" },
+        { "2025-01-31T07:22:01.123456789123456789", TICKTIME_RFC3339, "" },
+        { "x", TICKTIME_S, "" },
+        { "", TICKTIME_S, "" },
+        { "", TICKTIME_RFC3339, "" },
+        { "99999999999999999999999", TICKTIME_S, "" },
+    };
+
+    for (size_t i = 0; i < COUNT_OF(cases); i++)
+        ck_assert_str_eq(ticktime_hint(slice_of(cases[i].text), cases[i].unit), cases[i].hint);
+}
+END_TEST
+
 START_TEST(ticktime_knows_its_units)
 {
     static const char *const names[] = { "s", "ms", "us", "ns", "rfc3339" };
@@ -125,4 +153,5 @@ START_TEST(origin_from_names)
 }
 END_TEST
 
-UNIT("ticktime", ticktime_reads, ticktime_refuses, ticktime_knows_its_units, origin_from_names)
+UNIT("ticktime", ticktime_reads, ticktime_refuses, ticktime_hints, ticktime_knows_its_units,
+     origin_from_names)

@@ -35,4 +35,11 @@ const char *ticktime_unit_name(enum ticktime_unit unit);
  */
 int ticktime_parse(struct slice text, enum ticktime_unit unit, int64_t *ns);
 
+/**
+ * ticktime_hint(text, unit):
+ * What may be the matter with a ${text} that ticktime_parse refused, to be put behind the
+ * message that says so; "" if nothing comes to mind.
+ */
+const char *ticktime_hint(struct slice text, enum ticktime_unit unit);
+
 #endif

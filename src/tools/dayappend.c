@@ -66,9 +66,9 @@ static int check_column(const struct seriesdir *series, const struct column *col
         has_other_type(size, rows, column->type.size) && !was_killed(series, column->name, day);
     if (size >= rows * column->type.size && !other)
         return 0;
-    log_error("%s: cannot append to %s: its column %s has %llu bytes for %llu rows; is it %s?",
+    log_error("%s: cannot append to %s: its column %s has %llu bytes for %llu row%s; is it %s?",
               seriesdir_path(series), date_iso(day, iso), column->name,
-              (unsigned long long)size, (unsigned long long)rows,
+              (unsigned long long)size, (unsigned long long)rows, rows == 1 ? "" : "s",
               coltype_name(column->type, type));
     return -1;
 }

@@ -58,12 +58,8 @@ static int complain(const struct csv *csv, const char *reason)
 /* A row that is none: an error, or one more that is skipped. */
 static int bad_row(struct loader *loader, const struct csv *csv, const char *reason)
 {
-    if (!loader->job->skip_bad) {
-        complain(csv, reason);
-        if (csv_line(csv) == 1)
-            log_error("if that is a header line, say --skip-header");
-        return -1;
-    }
+    if (!loader->job->skip_bad)
+        return complain(csv, reason);
     loader->skipped++;
     if (loader->skipped <= SKIPPED_TOLD) {
         progress_clear();
@@ -73,6 +69,35 @@ static int bad_row(struct loader *loader, const struct csv *csv, const char *rea
     if (loader->skipped == SKIPPED_TOLD)
         log_warn("more bad rows are only counted");
     return 0;
+}
+
+static bool is_number_or_date(struct slice field)
+{
+    size_t digits = 0;
+
+    for (size_t i = 0; i < field.len; i++) {
+        if (field.at[i] >= '0' && field.at[i] <= '9')
+            digits++;
+        else if (memchr(" +-.:TZ", field.at[i], 7) == NULL)
+            return false;
+    }
+    return digits > 0;
+}
+
+/* A bad row that was split; in the first line it may be what the user took for no row. */
+static int bad_fields(struct loader *loader, const struct csv *csv, const char *reason,
+                      const struct slice *fields, size_t count)
+{
+    if (bad_row(loader, csv, reason) == 0)
+        return 0;
+    if (csv_line(csv) == 1) {
+        for (size_t i = 0; i < count; i++) {
+            if (is_number_or_date(fields[i]))
+                return -1;
+        }
+        log_error("if that is a header line, say --skip-header");
+    }
+    return -1;
 }
 
 static int load_row(struct loader *loader, const struct csv *csv, const struct slice *fields,
@@ -85,7 +110,7 @@ static int load_row(struct loader *loader, const struct csv *csv, const struct s
     if (reason == NULL && __builtin_add_overflow(ns, loader->origin, &ns))
         reason = "the time is not in 2000-2099 (is its unit right?)";
     if (reason != NULL)
-        return bad_row(loader, csv, reason);
+        return bad_fields(loader, csv, reason, fields, count);
 
     switch (import_put(loader->import, ns, loader->row, &reason)) {
     case IMPORT_OK:
@@ -201,20 +226,59 @@ static uint64_t total_bytes(const struct loader_job *job)
     return total;
 }
 
+static const char *plural(uint64_t count)
+{
+    return count == 1 ? "" : "s";
+}
+
 static void print_summary(const struct loader *loader)
 {
     struct import_summary summary = import_summary(loader->import);
     double seconds = progress_seconds();
     char first[11], last[11];
 
-    printf("%s: %llu rows", seriesdir_path(loader->series), (unsigned long long)summary.rows);
+    printf("%s: %llu row%s", seriesdir_path(loader->series), (unsigned long long)summary.rows,
+           plural(summary.rows));
     if (summary.days > 0)
-        printf(" in %llu day%s, %s to %s", (unsigned long long)summary.days,
-               summary.days == 1 ? "" : "s", date_iso(summary.first, first),
-               date_iso(summary.last, last));
+        printf(" in %llu day%s, %s", (unsigned long long)summary.days, plural(summary.days),
+               date_iso(summary.first, first));
+    if (summary.days > 1)
+        printf(" to %s", date_iso(summary.last, last));
     if (loader->job->skip_bad)
-        printf("; %llu bad rows skipped", (unsigned long long)loader->skipped);
+        printf("; %llu bad row%s skipped", (unsigned long long)loader->skipped,
+               plural(loader->skipped));
     printf("; %.2f s, %.2f M rows/s\n", seconds, (double)summary.rows / seconds / 1e6);
+}
+
+/* The columns whose types the server does not take for granted. */
+static void print_types(const struct loader_job *job)
+{
+    const struct columns *columns = &job->map->columns;
+    char text[COLTYPE_NAME];
+
+    for (size_t i = 0; i < columns->count; i++) {
+        const struct column *column = &columns->at[i];
+        struct coltype usual = columns_default_type(slice_of(column->name));
+
+        if (column->type.kind == usual.kind && column->type.size == usual.size)
+            continue;
+        coltype_name(column->type, text);
+        printf("%s is %s, which tickd must be told: tickd -o type=%s/%s/%s:%s\n", column->name,
+               text, job->exchange, job->type, column->name, text);
+    }
+}
+
+/* Whether nothing is left of files that are not empty: they are not what the map says. */
+static int check_skipped(const struct loader *loader)
+{
+    if (loader->rows > 0 || loader->skipped == 0)
+        return 0;
+    if (loader->skipped == 1)
+        log_error("the only row is bad: nothing was loaded");
+    else
+        log_error("all %llu rows are bad: nothing was loaded",
+                  (unsigned long long)loader->skipped);
+    return -1;
 }
 
 static int load_files(struct loader *loader)
@@ -227,9 +291,14 @@ static int load_files(struct loader *loader)
         rc = load_file(loader, job->files[i]);
     progress_clear();
     if (rc == 0)
+        rc = check_skipped(loader);
+    if (rc == 0)
         rc = import_publish(loader->import);
-    if (rc == 0 && !job->quiet)
+    if (rc == 0 && !job->quiet) {
         print_summary(loader);
+        if (loader->rows > 0)
+            print_types(job);
+    }
     return rc;
 }
 

@@ -10,12 +10,15 @@
 /* How much of a bad field a message shows. */
 #define SHOWN_MAX 40
 
+/* How much of a header line. */
+#define HEADER_MAX 160
+
 struct rowreader {
     const struct colmap *map;
     size_t fields[COLUMNS_MAX]; /* which field each column is */
     size_t least;               /* fields that a row must have for the map */
     size_t count;               /* fields of the file's rows; 0: not known yet */
-    char reason[256];
+    char reason[512];
 };
 
 struct rowreader *rowreader_new(const struct colmap *map)
@@ -63,6 +66,25 @@ static struct slice shown(struct slice field)
     return field.len <= SHOWN_MAX ? field : (struct slice){ field.at, SHOWN_MAX };
 }
 
+/* Write the names in the header to ${text}, as many as it holds; returns ${text}. */
+static const char *list(const struct slice *header, size_t count, char text[HEADER_MAX])
+{
+    size_t len = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        struct slice name = shown(trim(header[i]));
+
+        /* Each leaves room for what says that more would follow. */
+        if (len + name.len + sizeof("'', ...") > HEADER_MAX) {
+            memcpy(text + len, "...", sizeof("..."));
+            return text;
+        }
+        len +=
+            (size_t)sprintf(text + len, "'%.*s'%s", SLICE_ARG(name), i + 1 < count ? ", " : "");
+    }
+    return text;
+}
+
 /* Find ${name} in the header; NULL or what is wrong. */
 static const char *find(struct rowreader *reader, struct slice name, const struct slice *header,
                         size_t count, size_t *field)
@@ -75,10 +97,16 @@ static const char *find(struct rowreader *reader, struct slice name, const struc
             found++;
         }
     }
+    char text[HEADER_MAX];
+
     if (found == 1)
         return NULL;
-    return because(reader, "the header line %s '%.*s'; use #N for the Nth field",
-                   found == 0 ? "has no" : "has more than one", SLICE_ARG(shown(name)));
+    if (found > 1)
+        return because(reader,
+                       "the header line has more than one '%.*s'; use #N for the Nth field",
+                       SLICE_ARG(shown(name)));
+    return because(reader, "the header line has no '%.*s', but %s; use #N for the Nth field",
+                   SLICE_ARG(shown(name)), list(header, count, text));
 }
 
 const char *rowreader_bind(struct rowreader *reader, const struct slice *header, size_t count)
@@ -150,8 +178,8 @@ const char *rowreader_read(struct rowreader *reader, const struct slice *fields,
         return wrong;
     struct slice time = trim(fields[reader->fields[COLUMNS_TIME]]);
     if (ticktime_parse(time, map->unit, ns))
-        return because(reader, "time '%.*s' is no time in %s", SLICE_ARG(shown(time)),
-                       ticktime_unit_name(map->unit));
+        return because(reader, "time '%.*s' is no time in %s%s", SLICE_ARG(shown(time)),
+                       ticktime_unit_name(map->unit), ticktime_hint(time, map->unit));
     for (size_t i = COLUMNS_NANOS + 1; i < map->columns.count; i++) {
         if ((wrong = read_cell(reader, i, fields, number, row)) != NULL)
             return wrong;

@@ -19,6 +19,7 @@
 #include "tools/walk.h"
 
 #define SYMBOLS_MAX 10000
+#define SYMBOLS_DEFAULT 2
 #define ROWS_MAX UINT64_C(4000000000)
 
 enum kind {
@@ -27,7 +28,7 @@ enum kind {
 };
 
 static const char *data, *exchange = "coinbase", *type;
-static uint64_t days = 7, symbol_count = 2, rows_per_day = 250000, seed = 1;
+static uint64_t days = 7, symbol_count, rows_per_day = 250000, seed = 1;
 static int32_t start = -1;
 static bool replace, quiet;
 static const char **named; /* --symbol, in order */
@@ -175,6 +176,10 @@ static void parse_options(int argc, char **argv)
         USAGE("'%s' is one word too many", argv[optind]);
     if (data == NULL)
         USAGE("where to? Name the directory with -d DATA");
+    if (symbol_count > 0 && named_count > 0)
+        USAGE("--symbols and --symbol do not go together");
+    if (symbol_count == 0)
+        symbol_count = SYMBOLS_DEFAULT;
     if (type != NULL && strcmp(type, "MD") != 0 && strcmp(type, "QUOTES") != 0 &&
         strcmp(type, "TRADES") != 0)
         USAGE("-t '%s': the types are MD, QUOTES and TRADES", type);
@@ -189,7 +194,8 @@ static void parse_options(int argc, char **argv)
     if (start < 0)
         start = (int32_t)(time(NULL) / DATE_SECONDS - (int64_t)days);
     if (start < DATE_FIRST || start + (int64_t)days - 1 > DATE_LAST)
-        USAGE("%llu days do not fit into 2000-2099", (unsigned long long)days);
+        USAGE("%llu day%s from --start do not fit into 2000-2099", (unsigned long long)days,
+              days == 1 ? "" : "s");
 }
 
 static void add_columns(struct columns *columns, enum kind kind)
@@ -295,9 +301,10 @@ static int make_series(const char *symbol, const char *type_name, enum kind kind
 
     char first[11], last[11];
     if (rc == 0 && !quiet)
-        printf("%s/%s/%s: %llu days of %llu rows, %s to %s\n", exchange, symbol, type_name,
-               (unsigned long long)days, (unsigned long long)rows_per_day,
-               date_iso(start, first), date_iso(start + (int32_t)days - 1, last));
+        printf("%s/%s/%s: %llu day%s of %llu row%s, %s%s%s\n", exchange, symbol, type_name,
+               (unsigned long long)days, days == 1 ? "" : "s", (unsigned long long)rows_per_day,
+               rows_per_day == 1 ? "" : "s", date_iso(start, first), days == 1 ? "" : " to ",
+               days == 1 ? "" : date_iso(start + (int32_t)days - 1, last));
     return rc;
 }
 

@@ -99,3 +99,30 @@ int ticktime_parse(struct slice text, enum ticktime_unit unit, int64_t *ns)
     *ns = (int64_t)value;
     return 0;
 }
+
+/* Whether ${text} is a time as RFC 3339 wants it but for the zone. */
+static bool lacks_zone(struct slice text)
+{
+    char zoned[32];
+    int64_t ns;
+
+    if (text.len >= sizeof(zoned))
+        return false;
+    memcpy(zoned, text.at, text.len);
+    zoned[text.len] = 'Z';
+    return parse_rfc3339((struct slice){ zoned, text.len + 1 }, &ns) == 0;
+}
+
+const char *ticktime_hint(struct slice text, enum ticktime_unit unit)
+{
+    int64_t ns;
+
+    for (unsigned i = 0; i < sizeof(units) / sizeof(*units); i++) {
+        if (i != unit && ticktime_parse(text, (enum ticktime_unit)i, &ns) == 0)
+            return " (is its unit right?)";
+    }
+    if (lacks_zone(text))
+        return unit == TICKTIME_RFC3339 ? ": its zone is missing, Z or as -05:00"
+                                        : " (is its unit right?)";
+    return "";
+}
