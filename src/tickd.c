@@ -190,6 +190,22 @@ static int check_data(const struct config *config)
     return 0;
 }
 
+/* What was done to us before we were started must not matter. */
+static void tidy_inheritance(void)
+{
+    int fd;
+
+    /* Something must stand at 0, 1 and 2, or sockets would, and be written to as standard
+     * error. */
+    do {
+        fd = open("/dev/null", O_RDWR);
+    } while (fd >= 0 && fd <= STDERR_FILENO);
+    if (fd >= 0)
+        close(fd);
+    signal(SIGCHLD, SIG_DFL); /* ignored, children would end without a word */
+    signal(SIGPIPE, SIG_IGN);
+}
+
 int main(int argc, char **argv)
 {
     static const enum log_level levels[] = { LOG_LEVEL_ERROR, LOG_LEVEL_WARN, LOG_LEVEL_NOTICE,
@@ -197,6 +213,7 @@ int main(int argc, char **argv)
     bool foreground = false;
     int code = EXIT_USAGE;
 
+    tidy_inheritance();
     struct config *config = config_new();
     if (config == NULL) {
         log_error("out of memory");
@@ -212,7 +229,6 @@ int main(int argc, char **argv)
         log_set_level(levels[config->log_level]);
         if (foreground)
             log_to_stderr_dated();
-        signal(SIGPIPE, SIG_IGN);
         code = master_run(config, !foreground);
     }
     config_free(config);

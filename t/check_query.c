@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "query/instant.h"
 #include "query/query.h"
 
 static struct config *config;
@@ -64,7 +65,7 @@ START_TEST(query_reads_the_usual)
     ck_assert_uint_eq(query.range.start, 100);
     ck_assert_uint_eq(query.range.start_nanos, 0);
     ck_assert_uint_eq(query.range.end, 200);
-    ck_assert_uint_eq(query.range.end_nanos, 999999999);
+    ck_assert_uint_eq(query.range.end_nanos, INSTANT_LAST_NANO);
     ck_assert(!query.fractional);
     ck_assert_uint_eq(query.limit, 0);
     ck_assert_uint_eq(query.tail, 0);
@@ -316,7 +317,7 @@ START_TEST(query_reads_ranges)
     parse(RANGE("2025-01-01T00:00:00.0Z", "2025-01-01T00:00:00Z"));
     ck_assert(!query.fractional);
     parse(RANGE("2025-01-01T00:00:00Z", "2025-01-01T00:00:00.999999999Z"));
-    ck_assert(!query.fractional);
+    ck_assert(query.fractional); /* a leap second may have more nanoseconds than that */
     parse(RANGE("1735689600", "2025-01-01T00:00:00.0Z"));
     ck_assert(query.fractional);
     end();

@@ -82,7 +82,9 @@ char *session_body(struct session *session, size_t *len)
             }
             *len += pieces[i].len;
         }
-        if (body_sent(&session->body)) {
+        bool whole = body_whole(&session->body);
+        body_sent(&session->body);
+        if (!whole) {
             count = -1;
             break;
         }

@@ -17,6 +17,7 @@ struct send {
     uint64_t left;     /* bytes of the body not batched yet */
     bool begun;        /* bytes have left */
     bool batched;      /* a batch of the body is under way */
+    bool checked;      /* ... and was found whole when it was made */
     int first, count;  /* of iov: those not sent yet */
     struct iovec iov[LOOP_SEND_MAX];
 };

@@ -73,11 +73,17 @@ void body_of_rows(struct body *body, struct slice lead, struct gather *gather,
 int body_next(struct body *body, struct piece *pieces, int most, uint64_t quota);
 
 /**
- * body_sent(body):
- * The pieces of the last body_next were handed over. Returns 0, or -1 if a file turned out to
- * have been cut off under them (logged): then the answer must end short.
+ * body_whole(body):
+ * Whether the files whose last rows the last body_next handed out still have them; if not, that
+ * is logged.
  */
-int body_sent(struct body *body);
+bool body_whole(struct body *body);
+
+/**
+ * body_sent(body):
+ * The pieces of the last body_next are not needed any more.
+ */
+void body_sent(struct body *body);
 
 /**
  * body_end(body):

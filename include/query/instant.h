@@ -12,7 +12,8 @@ struct instant {
     uint32_t nanos;
 };
 
-#define INSTANT_LAST_NANO 999999999
+/* The last nanosecond of a second; a clock may write a leap second as more than 999999999. */
+#define INSTANT_LAST_NANO UINT32_MAX
 
 /**
  * instant_parse(text, parameter, is_end, instant, failure):

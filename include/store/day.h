@@ -34,7 +34,9 @@ struct day {
 enum day_result {
     DAY_OK,
     DAY_ABSENT,  /* there is no such day now */
-    DAY_CHANGED, /* it was replaced meanwhile: start again with day_get */
+    DAY_CHANGED, /* it was replaced meanwhile: day_drop it, and start again with day_get */
+    DAY_AGAIN,   /* what is known of it may be old: day_suspect it, and start again with day_get
+                  */
     DAY_FAILED,  /* the failure says why */
 };
 
@@ -89,6 +91,12 @@ bool day_live(const struct store *store, const struct day *day, const unsigned *
 #define DAY_PATH (3 * 65 + 78)
 char *day_path(const struct series *series, int32_t number, unsigned column,
                char path[DAY_PATH]);
+
+/**
+ * day_suspect(store, day):
+ * Have the next day_get look at all files of ${day}, however long "revalidate" is.
+ */
+void day_suspect(const struct store *store, struct day *day);
 
 /**
  * day_drop(store, day):

@@ -3,6 +3,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/stat.h>
 
 /*
  * The data root, DATA: the one directory beneath which everything is opened. Nothing else in
@@ -42,6 +43,13 @@ bool root_present(const struct root *root);
  * also when DATA is missing).
  */
 int root_open(const struct root *root, const char *path, int flags);
+
+/**
+ * root_stat(root, path, found):
+ * What stat(2) says of ${path}, relative to DATA, wherever links lead: to compare with, not to
+ * open. Returns 0, or -1 with errno.
+ */
+int root_stat(const struct root *root, const char *path, struct stat *found);
 
 /**
  * root_free(root):

@@ -28,7 +28,8 @@ void title_init(char **argv)
 
     while (environ[count] != NULL)
         count++;
-    char **copy = calloc(count + 1, sizeof(*copy));
+    static char **copy; /* kept reachable: some of it may be what environ holds for ever */
+    copy = calloc(count + 1, sizeof(*copy));
     if (copy == NULL || argv[0] == NULL)
         return;
     for (size_t i = 0; i < count; i++) {

@@ -30,7 +30,7 @@ struct conn {
         CONN_GATHER, /* its answer is in the making */
         CONN_REPLY,  /* its answer is ready to be sent */
         CONN_SEND,   /* being sent */
-        CONN_LINGER, /* answered with an error: what still comes is dropped */
+        CONN_LINGER, /* answered for the last time: what still comes is dropped */
     } state;
     struct buf in; /* received and not dealt with, from in_at on */
     size_t in_at;
@@ -207,25 +207,25 @@ static void reply(struct conn *conn)
     conn->state = CONN_SEND;
 }
 
-/* The answer has left. An error may have left bytes unread, whose reset would overtake it. */
-static void end_answer(struct conn *conn, const struct input *input)
+/*
+ * The answer has left. Where the connection ends, what the client still sends is read for a
+ * while: left unread, it would make the kernel send a reset, which could overtake the answer.
+ */
+static void end_answer(struct conn *conn)
 {
     struct conn_pool *pool = conn->pool;
     bool keep_alive = conn->exchange->keep_alive;
-    bool linger = conn->exchange->answer.status >= 400 || input->len > 0;
 
     exchange_release(&pool->exchanges, conn->exchange);
     conn->exchange = NULL;
     if (keep_alive) {
         conn->state = CONN_HEAD;
-    } else if (linger) {
-        conn->state = CONN_LINGER;
-        conn->linger_left = LINGER_BYTES;
-        loop_shutdown(&conn->io);
-        loop_expire(pool->loop, &conn->io, pool->config->linger_timeout);
-    } else {
-        conn_close(conn);
+        return;
     }
+    conn->state = CONN_LINGER;
+    conn->linger_left = LINGER_BYTES;
+    loop_shutdown(&conn->io);
+    loop_expire(pool->loop, &conn->io, pool->config->linger_timeout);
 }
 
 /* The rest of the answer cannot be had: say so while nothing was promised, else let the client
@@ -244,7 +244,7 @@ static void break_off(struct conn *conn)
 }
 
 /* Returns whether the conversation goes on at once; if not, the loop will say when. */
-static bool send_answer(struct conn *conn, const struct input *input)
+static bool send_answer(struct conn *conn)
 {
     struct send *send = &conn->exchange->send;
 
@@ -253,7 +253,7 @@ static bool send_answer(struct conn *conn, const struct input *input)
         loop_send(conn->pool->loop, &conn->io, send->iov + send->first, send->count);
         return false;
     case SEND_DONE:
-        end_answer(conn, input);
+        end_answer(conn);
         break;
     case SEND_BROKEN:
         break_off(conn);
@@ -277,12 +277,12 @@ static void await_head(struct conn *conn, const struct input *input)
     loop_receive(conn->pool->loop, &conn->io);
 }
 
+static const struct iovec continue_line = { .iov_base = (char *)"HTTP/1.1 100 Continue\r\n\r\n",
+                                            .iov_len = 25 };
+
 /* The answer to "Expect: 100-continue" while the body has not begun to come. */
 static void await_body(struct conn *conn)
 {
-    static const struct iovec continue_line = { .iov_base =
-                                                    (char *)"HTTP/1.1 100 Continue\r\n\r\n",
-                                                .iov_len = 25 };
     struct request *request = &conn->exchange->request;
 
     if (!conn->timed) {
@@ -313,6 +313,8 @@ static void drive(struct conn *conn, struct input *input)
             await_body(conn);
             return;
         case CONN_ROUTE:
+            /* It is our time that runs now, not the client's. */
+            loop_expire(conn->pool->loop, &conn->io, 0);
             route(conn);
             break;
         case CONN_GATHER:
@@ -325,7 +327,7 @@ static void drive(struct conn *conn, struct input *input)
             conn->served = true;
             break;
         case CONN_SEND:
-            if (send_answer(conn, input))
+            if (send_answer(conn))
                 break;
             return;
         case CONN_LINGER:
@@ -384,7 +386,10 @@ static void sent(struct loop_io *io, ssize_t count)
     if (count < 0) {
         conn_close(conn);
     } else if (conn->state == CONN_BODY) {
-        loop_receive(conn->pool->loop, io);
+        if ((size_t)count < continue_line.iov_len)
+            conn_close(conn); /* a client that has no room for so little */
+        else
+            loop_receive(conn->pool->loop, io);
     } else {
         send_sent(&conn->exchange->send, (size_t)count);
         loop_expire(conn->pool->loop, io, conn->pool->config->send_timeout);

@@ -13,7 +13,7 @@ void send_begin(struct send *send, struct slice head, struct body *body, struct 
     send->tail = tail;
     send->body = body;
     send->left = body == NULL ? 0 : body->length;
-    send->begun = send->batched = false;
+    send->begun = send->batched = send->checked = false;
     send->first = send->count = 0;
 }
 
@@ -49,25 +49,38 @@ static bool is_small(const struct send *send)
     return bytes <= SMALL;
 }
 
+/* The last batch has left. */
+static int end_batch(struct send *send)
+{
+    bool whole = !send->batched || send->checked || body_whole(send->body);
+
+    if (send->batched)
+        body_sent(send->body);
+    send->batched = send->checked = false;
+    return whole ? 0 : -1;
+}
+
 /*
- * The tail says that the body was whole. It goes with a small answer at once; else only when
- * the files of the last pieces were found to be whole after those had left.
+ * Files that were cut off show zeros. So they are looked at after their last rows have left,
+ * before anything says that the body was whole: the tail of a large answer waits for that. The
+ * end of a body is looked at before it leaves as well, and a small answer, which leaves as soon
+ * as it is made, then only.
  */
 enum send_state send_next(struct send *send)
 {
     if (send->count > 0)
         return SEND_MORE;
-    if (send->batched) {
-        send->batched = false;
-        if (body_sent(send->body))
-            return SEND_BROKEN;
-    }
+    if (end_batch(send))
+        return SEND_BROKEN;
     send->first = 0;
     if (send->head.len > 0)
         add(send, send->head.at, send->head.len);
-    if (send->left > 0 && add_body(send))
-        return SEND_BROKEN;
-    if (send->left == 0 && send->tail.len > 0 && (!send->batched || is_small(send))) {
+    if (send->left > 0) {
+        if (add_body(send) || (send->left == 0 && !body_whole(send->body)))
+            return SEND_BROKEN;
+        send->checked = send->left == 0 && is_small(send);
+    }
+    if (send->left == 0 && send->tail.len > 0 && (!send->batched || send->checked)) {
         add(send, send->tail.at, send->tail.len);
         send->tail.len = 0;
     }

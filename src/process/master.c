@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -54,23 +55,56 @@ struct master {
     bool stopping;
 };
 
-/* As many files as the hard limit allows, and a word if that is not enough. */
-static void raise_limits(const struct config *config)
+static uint64_t least(uint64_t a, uint64_t b)
 {
-    struct rlimit limit;
+    return a < b ? a : b;
+}
+
+/* Mappings that a process may have, but for some for the program itself. */
+static uint64_t mappings_allowed(void)
+{
+    FILE *file = fopen("/proc/sys/vm/max_map_count", "re");
+    unsigned long long count = 65530;
+
+    if (file != NULL) {
+        if (fscanf(file, "%llu", &count) != 1)
+            count = 65530;
+        fclose(file);
+    }
+    return count > 2048 ? count - 1024 : count / 2;
+}
+
+/*
+ * As many files as the hard limit allows; where they are too few for what is configured,
+ * connections, series and mapped files share them: kept files must not leave none for
+ * connections.
+ */
+static void fit_limits(struct config *config)
+{
     uint64_t need =
         config->max_connections + config->max_mapped + config->max_series + SPARE_FDS;
+    uint64_t mappings = mappings_allowed(), files;
+    struct rlimit limit;
 
+    if (config->max_mapped > mappings)
+        config->max_mapped = mappings;
     if (getrlimit(RLIMIT_NOFILE, &limit))
         return;
     limit.rlim_cur = limit.rlim_max;
     setrlimit(RLIMIT_NOFILE, &limit);
-    if (limit.rlim_cur < need)
-        log_warn("a process may open %llu files, but max_connections, max_mapped and "
-                 "max_series together "
-                 "can need %llu; "
-                 "raise the limit (ulimit -n) or lower them",
-                 (unsigned long long)limit.rlim_cur, (unsigned long long)need);
+    if (limit.rlim_cur >= need)
+        return;
+
+    files = limit.rlim_cur > 2 * SPARE_FDS ? limit.rlim_cur - SPARE_FDS : limit.rlim_cur / 2;
+    config->max_connections = least(config->max_connections, files / 2 + 1);
+    config->max_series = least(config->max_series, files / 8 + 1);
+    config->max_mapped = least(config->max_mapped, files / 4 + 1);
+    log_warn(
+        "a process may open %llu files, of %llu that the configuration asks for: going on with "
+        "max_connections %llu, max_series %llu, max_mapped %llu (ulimit -n raises the limit)",
+        (unsigned long long)limit.rlim_cur, (unsigned long long)need,
+        (unsigned long long)config->max_connections, (unsigned long long)config->max_series,
+        (unsigned long long)config->max_mapped);
 }
 
 static int open_listeners(struct master *master)
@@ -336,6 +370,8 @@ static void handle_signals(struct master *master)
         reap(master);
     if (hangup && master->background)
         log_notice("HUP means nothing to tickd: it has no configuration file to read again");
+    if (sig_take(SIGUSR1) || sig_take(SIGUSR2))
+        log_notice("USR1 and USR2 mean nothing to tickd yet");
     if (!stop && !quit)
         return;
     if (!master->stopping || stop)
@@ -397,7 +433,8 @@ static void wait_and_act(struct master *master, struct pollfd *polls, int signal
 
 static int supervise(struct master *master)
 {
-    static const int signals[] = { SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGCHLD, 0 };
+    static const int signals[] = { SIGTERM, SIGINT,  SIGQUIT, SIGHUP,
+                                   SIGUSR1, SIGUSR2, SIGCHLD, 0 };
     struct pollfd *polls = calloc(master->slot_count + 1, sizeof(*polls));
     int signal_fd = sig_catch(signals);
     char name[LISTEN_NAME];
@@ -423,7 +460,7 @@ static int supervise(struct master *master)
     return EXIT_FAILURE;
 }
 
-int master_run(const struct config *config, bool background)
+int master_run(struct config *config, bool background)
 {
     struct master master = {
         .config = config,
@@ -438,7 +475,7 @@ int master_run(const struct config *config, bool background)
         return code;
     }
     title_set("master");
-    raise_limits(config);
+    fit_limits(config);
     if (pipe2(master.death, O_CLOEXEC))
         log_error("cannot make a pipe: %m");
     else if (choose_engine(&master))

@@ -168,6 +168,19 @@ static void copy_rows(void *arg)
         copy_scattered(c);
 }
 
+/* Whether the columns that chose scattered rows were whole when they did. */
+static bool choice_was_sound(const struct body *body, const struct source *source)
+{
+    const struct gather *gather = body->gather;
+    uint64_t bytes = source->facts->span.to * sizeof(uint32_t);
+
+    if (source->facts->span.count == source->facts->span.to - source->facts->span.from)
+        return true;
+    return dayfile_holds(day_file(source->day, SERIES_TIME), bytes) &&
+           (!gather->use_nanos ||
+            dayfile_holds(day_file(source->day, gather->columns[gather->column_count]), bytes));
+}
+
 /* Copy rows to the scratch memory and hand that out. Returns the bytes that the file must have;
  * 0 if it has not. */
 static uint64_t copy_out(struct body *body, const struct source *source, struct batch *batch)
@@ -177,7 +190,7 @@ static uint64_t copy_out(struct body *body, const struct source *source, struct 
 
     c.to = body->scratch + body->scratch_used;
     c.room = (SCRATCH_BYTES - body->scratch_used) / source->size;
-    if (guard_run(copy_rows, &c) || c.copied == 0) {
+    if (guard_run(copy_rows, &c) || c.copied == 0 || !choice_was_sound(body, source)) {
         log_error("%s was cut off while it was sent: the answer ends short",
                   day_path(body->gather->series, source->facts->number,
                            body->gather->columns[body->column], path));
@@ -232,6 +245,15 @@ static int next_rows(struct body *body, struct batch *batch)
     return 1;
 }
 
+/* Whether no more files may be open than are: those of the pieces at hand can be closed when
+ * they have left. */
+static bool files_are_scarce(const struct body *body)
+{
+    const struct store *store = body->gather->store;
+
+    return body->use_count > 0 && store->files_open >= store->config->max_mapped;
+}
+
 int body_next(struct body *body, struct piece *pieces, int most, uint64_t quota)
 {
     struct batch batch = { .pieces = pieces, .most = most, .quota = quota };
@@ -249,7 +271,8 @@ int body_next(struct body *body, struct piece *pieces, int most, uint64_t quota)
             body->column++;
             continue;
         }
-        if (batch.count == most || batch.quota == 0 || body->use_count == BODY_BATCH)
+        if (batch.count == most || batch.quota == 0 || body->use_count == BODY_BATCH ||
+            (batch.count > 0 && files_are_scarce(body)))
             break;
         int more = next_rows(body, &batch);
         if (more < 0)
@@ -266,12 +289,11 @@ static void let_go(struct body *body)
         day_release(body->gather->store, body->uses[--body->use_count].day);
 }
 
-int body_sent(struct body *body)
+bool body_whole(struct body *body)
 {
-    int result = 0;
     char path[DAY_PATH];
 
-    for (unsigned i = 0; i < body->use_count && result == 0; i++) {
+    for (unsigned i = 0; i < body->use_count; i++) {
         const struct body_use *use = &body->uses[i];
 
         if (use->size == 0 || dayfile_holds(use->file, use->size))
@@ -279,10 +301,14 @@ int body_sent(struct body *body)
         log_error("%s was cut off while it was sent: the answer ends short",
                   day_path(use->day->series, use->day->number, use->place, path));
         day_drop(body->gather->store, use->day);
-        result = -1;
+        return false;
     }
+    return true;
+}
+
+void body_sent(struct body *body)
+{
     let_go(body);
-    return result;
 }
 
 void body_end(struct body *body)

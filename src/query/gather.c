@@ -237,6 +237,9 @@ static enum day_result weigh(struct gather *gather, struct day *day, struct aren
     bool live = day_live(gather->store, day, gather->columns, gather->needed_count);
     if (!live && gather->query->missing != CONFIG_MISSING_PREFIX &&
         !is_whole(gather, day, failure)) {
+        /* No damage by hearsay: its files may have grown since they were looked at. */
+        if (day->checked != gather->store->now)
+            return DAY_AGAIN;
         if (gather->query->missing == CONFIG_MISSING_ERROR) {
             log_error("damaged day: %s", failure->reason);
             return DAY_FAILED;
@@ -295,6 +298,8 @@ static int gather_one(struct gather *gather, int32_t number, struct arena *arena
             result = weigh(gather, day, arena, failure);
             if (result == DAY_CHANGED)
                 day_drop(gather->store, day);
+            else if (result == DAY_AGAIN)
+                day_suspect(gather->store, day);
             day_release(gather->store, day);
         }
         if (result == DAY_OK)
@@ -332,6 +337,20 @@ static bool is_planned(const struct dayfile *file, const struct gather_file *pla
     return file->size == planned->size && file->mtime == planned->mtime;
 }
 
+/* Whether the files that an answer needs now are those that were gathered. */
+static bool is_as_gathered(const struct gather *gather, const struct gather_day *day,
+                           unsigned column, const struct day *found)
+{
+    const struct dayfile *time = day_file(found, SERIES_TIME);
+    unsigned nanos = gather->column_count;
+
+    return is_planned(day_file(found, gather->columns[column]), &day->files[column],
+                      day->live) &&
+           is_planned(time, &day->files[gather->needed_count], day->live) &&
+           (!gather->use_nanos ||
+            is_planned(day_file(found, gather->columns[nanos]), &day->files[nanos], day->live));
+}
+
 int gather_open(struct gather *gather, const struct gather_day *day, unsigned column,
                 struct day **found)
 {
@@ -346,16 +365,21 @@ int gather_open(struct gather *gather, const struct gather_day *day, unsigned co
     }
     if (gather->use_nanos)
         wanted[count++] = gather->columns[gather->column_count];
-    if (day_get(gather->store, gather->series, day->number, found, &ignored) != DAY_OK)
-        return -1;
-    if (day_columns(gather->store, *found, wanted, count, &ignored) == DAY_OK &&
-        is_planned(day_file(*found, wanted[0]), &day->files[column], day->live) &&
-        is_planned(day_file(*found, SERIES_TIME), &day->files[gather->needed_count],
-                   day->live) &&
-        (!gather->use_nanos ||
-         is_planned(day_file(*found, wanted[1]), &day->files[gather->column_count], day->live)))
-        return 0;
-    day_release(gather->store, *found);
+    for (int tries = 0; tries < TRIES; tries++) {
+        enum day_result result =
+            day_get(gather->store, gather->series, day->number, found, &ignored);
+
+        if (result != DAY_OK)
+            return -1;
+        result = day_columns(gather->store, *found, wanted, count, &ignored);
+        if (result == DAY_OK && is_as_gathered(gather, day, column, *found))
+            return 0;
+        if (result == DAY_CHANGED)
+            day_drop(gather->store, *found);
+        day_release(gather->store, *found);
+        if (result != DAY_CHANGED)
+            return -1;
+    }
     return -1;
 }
 

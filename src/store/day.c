@@ -33,21 +33,27 @@ char *day_path(const struct series *series, int32_t number, unsigned column,
     return path;
 }
 
+/* Whether the system is out of something that a file less would give back. */
+static bool is_shortage(int error)
+{
+    return error == EMFILE || error == ENFILE || error == ENOMEM;
+}
+
 static enum day_result failed(const struct day *day, unsigned column, struct failure *failure)
 {
     char path[DAY_PATH];
 
     day_path(day->series, day->number, column, path);
-    if (errno == EMFILE || errno == ENFILE || errno == ENOMEM)
+    if (is_shortage(errno))
         failure_set(failure, 503, NULL, "out of files or memory");
     else if (errno == EINVAL)
         failure_set(failure, 500, NULL, "%s is not a regular file", path);
     else if (errno == EXDEV || errno == ELOOP)
-        failure_set(failure, 500, NULL, "%s is a link that leads out of the data directory",
-                    path);
+        failure_set(failure, 500, NULL,
+                    "%s is a link that leads out of the data directory, or in circles", path);
     else
         failure_set(failure, 500, NULL, "%s cannot be read: %s", path, strerror(errno));
-    log_error("%s", failure->reason);
+    log_error("%s: %s", path, failure->reason);
     return DAY_FAILED;
 }
 
@@ -113,8 +119,11 @@ static enum day_result open_file(struct store *store, struct day *day, unsigned 
      * theirs. */
     while (store->files_open >= store->config->max_mapped && lru_evict(&store->days))
         ;
-    struct dayfile *file =
-        dayfile_open(store->root, day_path(day->series, day->number, column, path));
+    struct dayfile *file;
+    day_path(day->series, day->number, column, path);
+    do {
+        file = dayfile_open(store->root, path);
+    } while (file == NULL && is_shortage(errno) && lru_evict(&store->days));
     day->absent[column] = file == NULL && errno == ENOENT;
     if (file == NULL)
         return errno == ENOENT ? DAY_OK : failed(day, column, failure);
@@ -130,15 +139,15 @@ static enum day_result open_file(struct store *store, struct day *day, unsigned 
     return DAY_OK;
 }
 
-/* What the path of a column's file leads to now. */
-static enum dayfile_change compare_path(const struct day *day, unsigned column)
+/* What the path of a column's file leads to now: the same path by which it would be opened. */
+static enum dayfile_change compare_path(const struct store *store, const struct day *day,
+                                        unsigned column)
 {
-    char name[NAME_FILE];
+    char path[DAY_PATH];
     struct stat found;
     struct dayfile *file = day->files[column];
 
-    name_file(column_name(day->series, column), day->number, name);
-    if (fstatat(day->series->fd, name, &found, 0))
+    if (root_stat(store->root, day_path(day->series, day->number, column, path), &found))
         return file == NULL && errno == ENOENT ? DAYFILE_SAME : DAYFILE_OTHER;
     return file == NULL ? DAYFILE_OTHER : dayfile_compare(file, &found);
 }
@@ -149,7 +158,7 @@ static bool refresh(struct store *store, struct day *day)
     for (unsigned column = 0; column < day->file_count; column++) {
         if (day->files[column] == NULL && !day->absent[column])
             continue;
-        if (compare_path(day, column) != DAYFILE_OTHER)
+        if (compare_path(store, day, column) != DAYFILE_OTHER)
             continue;
         if (day->files[column] != NULL)
             return false;
@@ -301,9 +310,14 @@ enum day_result day_columns(struct store *store, struct day *day, const unsigned
         }
     }
     /* What was opened just now belongs to this day if the time file is still the same one. */
-    if (opened && compare_path(day, SERIES_TIME) == DAYFILE_OTHER)
+    if (opened && compare_path(store, day, SERIES_TIME) == DAYFILE_OTHER)
         return DAY_CHANGED;
     return DAY_OK;
+}
+
+void day_suspect(const struct store *store, struct day *day)
+{
+    day->checked = store->now - store->config->revalidate;
 }
 
 void day_drop(struct store *store, struct day *day)

@@ -145,6 +145,15 @@ int root_open(const struct root *root, const char *path, int flags)
                              : walk_beneath(root->fd, path, flags);
 }
 
+int root_stat(const struct root *root, const char *path, struct stat *found)
+{
+    if (root->fd < 0) {
+        errno = ENOENT;
+        return -1;
+    }
+    return fstatat(root->fd, path, found, 0);
+}
+
 void root_free(struct root *root)
 {
     if (root == NULL)

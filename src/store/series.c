@@ -142,7 +142,8 @@ static void explain(struct store *store, const struct series *series, int error,
     char path[sizeof(series->path)];
 
     if (error == EXDEV || error == ELOOP)
-        log_info("%s is a link that leads out of the data directory", series->path);
+        log_info("%s is a link that leads out of the data directory, or in circles",
+                 series->path);
     if (!root_present(store->root)) {
         failure_set(failure, 503, NULL, "the data directory is missing or empty");
         return;
@@ -191,7 +192,9 @@ static struct series *open_series(struct store *store, struct series *series,
 {
     struct stat found;
 
-    series->fd = root_open(store->root, series->path, O_RDONLY | O_DIRECTORY);
+    do {
+        series->fd = root_open(store->root, series->path, O_RDONLY | O_DIRECTORY);
+    } while (series->fd < 0 && (errno == EMFILE || errno == ENFILE) && lru_evict(&store->days));
     if (series->fd < 0) {
         if (errno == ENOENT || errno == ENOTDIR || errno == EXDEV || errno == ELOOP)
             explain(store, series, errno, failure);

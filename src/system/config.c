@@ -117,7 +117,7 @@ static bool is_origin(const char *value)
         if (*c <= 0x20 || *c >= 0x7f)
             return false;
     }
-    return strcmp(value, "*") == 0 || strstr(value, "://") != NULL;
+    return strcmp(value, "*") == 0 || (strstr(value, "://") != NULL && strlen(value) <= 256);
 }
 
 /* What a value of the right kind may still get wrong. */

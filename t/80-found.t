@@ -1,0 +1,132 @@
+#!/usr/bin/perl
+# What hostile tests have found, each by the name of what was wrong.
+
+use v5.26;
+use warnings;
+use FindBin;
+use lib "$FindBin::Bin/lib";
+use POSIX ();
+use Test::More;
+use Tickd;
+use Tickd::Data qw(sample write_day append_day big_day midnight file_of day_of);
+
+my $wrapped = ($ENV{TICKD_WRAPPER} // '') ne '';
+my $week = '/api/data?symbol=BTC-USD&type=MD&start=2025-01-01&end=2025-01-07&columns=';
+
+# series(DATA, NAME, PRICE): a day of ten rows at one price.
+sub series {
+    my ($data, $name, $price) = @_;
+    write_day($data, $name, '2025-01-01', {
+        time => [ map { midnight('2025-01-01') + 100 * $price + $_ } 0 .. 9 ],
+        price => [ ($price) x 10 ],
+        volume => [ ($price) x 10 ],
+    });
+    return;
+}
+
+subtest 'a series whose directory is swapped: never some columns of one and some of the other' => sub {
+    my $data = scratch();
+    series("$data", 'coinbase/BTC-USD/MD', 1);
+    series("$data", 'coinbase/BTC-USD/NEW', 2);
+    my $server = Tickd->start(data => "$data", workers => 1, options => ['revalidate=1h']);
+    my $before = parse_raw($server->get($week . 'time')->{body});
+    rename "$data/coinbase/BTC-USD/MD", "$data/coinbase/BTC-USD/OLD" or die $!;
+    rename "$data/coinbase/BTC-USD/NEW", "$data/coinbase/BTC-USD/MD" or die $!;
+    my $raw = parse_raw($server->get($week . 'time,price')->{body});
+    my ($time) = unpack 'V', $raw->{data}{time};
+    my ($price) = unpack 'f<', $raw->{data}{price};
+    is(($time - midnight('2025-01-01')) / 100, $price, 'time and price are of one version');
+    $server->stop_ok;
+};
+
+subtest 'a file that was cut off since it was opened: no zeros in a small answer' => sub {
+    my $data = scratch();
+    sample("$data");
+    for my $framing (qw(chunked length)) {
+        my $server = Tickd->start(data => "$data", workers => 1, options => ['revalidate=1h']);
+        is($server->get($week . 'price')->{status}, 200, 'opened');
+        truncate "$data/coinbase/BTC-USD/MD/price.02.01.25.bin", 1 or die $!;
+        my $r = $server->get($week . "price&framing=$framing");
+        ok($r->{error} || $r->{status} != 200, "$framing: no complete 200");
+        $server->stop_ok;
+        sample("$data");
+    }
+};
+
+subtest 'growth that is not looked at for long is no damage' => sub {
+    my $data = scratch();
+    series("$data", 'coinbase/BTC-USD/MD', 1);
+    my $server = Tickd->start(data => "$data", workers => 1, options => [ 'revalidate=1h', 'live_window=0' ]);
+    is($server->get($week . 'price')->{status}, 200, 'opened');
+    append_day("$data", 'coinbase/BTC-USD/MD', '2025-01-01',
+        { map { $_ => [ $_ eq 'time' ? midnight('2025-01-01') + 1000 : 3 ] } qw(time price volume) });
+    my $r = $server->get($week . 'volume');
+    is($r->{status}, 200, 'another column') or diag $r->{body};
+    $r = $server->get($week . 'time,price,volume');
+    is($r->{status}, 200, 'all columns') or diag $r->{body};
+    $server->stop_ok;
+};
+
+subtest 'an answer that ends the connection arrives whole, whatever the client still sends' => sub {
+    my $data = scratch();
+    big_day("$data", 'coinbase/BIG/MD', '2025-01-01', 60, 'price');
+    my $server = Tickd->start(data => "$data", workers => 1);
+    my $target = '/api/data?symbol=BIG&type=MD&start=2025-01-01&end=2025-01-01&columns=price';
+    my $right = $server->get($target)->{body};
+    for my $more ("\r\n", "GET /health HTTP/1.1\r\nHost: a\r\n\r\n") {
+        my $http = $server->connect(undef, rcvbuf => 65536, timeout => seconds(30));
+        $http->send("GET $target HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+        ok($http->_need(1, time + seconds(10)), 'the answer is on its way');
+        $http->send($more);
+        my $r = $http->response;
+        is($r->{error}, undef, 'it comes whole');
+        ok($r->{body} eq $right, 'and right');
+    }
+    $server->stop_ok;
+};
+
+subtest 'a client is not timed while its answer is made' => sub {
+    my $data = scratch();
+    for my $day (1 .. 3000) {
+        my $iso = POSIX::strftime('%Y-%m-%d', gmtime(86400 * (11000 + $day)));
+        write_day("$data", 'coinbase/BTC-USD/MD', $iso, { time => [ midnight($iso) ], price => [1] });
+    }
+    my $server = Tickd->start(data => "$data", workers => 1, options => [ 'header_timeout=50ms', 'keepalive_timeout=50ms' ]);
+    for (1 .. 3) {
+        my $r = $server->get('/api/data?symbol=BTC-USD&type=MD&start=2000-01-01&end=2099-12-31&columns=time');
+        is($r->{error}, undef, 'answered') and is($r->{status}, 200, 'with 200');
+    }
+    $server->stop_ok;
+};
+
+subtest 'how it is started makes no difference' => sub {
+    plan skip_all => 'a wrapper is in the way' if $wrapped;
+    my $data = scratch();
+    sample("$data");
+    {
+        local $SIG{CHLD} = 'IGNORE';
+        my $server = bless { %{ Tickd->spawn(data => "$data", workers => 1) } }, 'Tickd';
+        ok(wait_for(20, sub { $server->answers }), 'with SIGCHLD ignored: it answers');
+        my ($victim) = $server->workers;
+        kill 'KILL', $victim;
+        ok(wait_for(10, sub { my @now = $server->workers; @now == 1 && $now[0] != $victim }), 'and replaces a worker');
+        $server->signal('TERM');
+        ok(wait_for(10, sub { !kill 0, $server->{pid} }), 'and stops');
+        $server->gone;
+    }
+    for my $closed ('>&-', '2>&-', '<&- >&- 2>&-') {
+        my $socket = "$data/../" . (split m{/}, "$data")[-1] . '.sock';
+        my $code = system('/bin/sh', '-c', join ' ', build() . '/tickd', '-d', "$data", '-w', '1', '-l', "unix:$socket", $closed);
+        is($code, 0, "a daemon with $closed starts");
+        my $http = Tickd::Http->connect(path => $socket, timeout => seconds(10));
+        ok($http && $http->get('/health')->{status} == 200, 'and answers');
+        my ($daemon) = grep { Tickd::title($_) =~ /\Atickd: master unix:\Q$socket\E/ } map { m{(\d+)\z} } glob '/proc/[0-9]*';
+        ok($daemon, 'its title tells where it listens');
+        kill $_, $daemon for qw(HUP USR1 USR2);
+        ok($http && $http->get('/health')->{status} == 200, 'HUP, USR1 and USR2 do it no harm');
+        kill 'TERM', $daemon;
+        ok(wait_for(10, sub { !-e $socket }), 'and it stops');
+    }
+};
+
+done_testing;
