@@ -53,11 +53,16 @@ static int check_target(struct slice target, const struct config *config,
                            (unsigned long long)config->max_target);
     if (target.len == 0)
         return failure_set(failure, 400, NULL, "the request line has no target");
+    /* Targets are long: no branch for each byte, so that the compiler takes many at once. */
+    unsigned char bad_byte = 0;
     for (size_t i = 0; i < target.len; i++) {
-        if (target.at[i] <= 0x20 || target.at[i] >= 0x7f || target.at[i] == '#')
-            return failure_set(failure, 400, NULL,
-                               "the target has a byte that must be percent-encoded");
+        unsigned char c = (unsigned char)target.at[i];
+
+        bad_byte |= (unsigned char)((c <= 0x20) | (c >= 0x7f) | (c == '#'));
     }
+    if (bad_byte)
+        return failure_set(failure, 400, NULL,
+                           "the target has a byte that must be percent-encoded");
     return 0;
 }
 

@@ -5,7 +5,7 @@
 #define QUOTA (512 << 10)
 
 /* Bytes that a socket usually takes at once. */
-#define SMALL (32 << 10)
+#define SMALL (64 << 10)
 
 void send_begin(struct send *send, struct slice head, struct body *body, struct slice tail)
 {

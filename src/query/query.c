@@ -23,15 +23,23 @@ enum parameter {
     PARAMETERS,
 };
 
-static const char *const names[PARAMETERS] = {
-    "exchange", "symbol",     "type",       "columns", "start",   "end",     "limit",
-    "tail",     "max_points", "downsample", "format",  "missing", "framing",
+/* Their names, which are terminated as well. */
+#define NAME(name)                                                                             \
+    {                                                                                          \
+        name, sizeof(name) - 1                                                                 \
+    }
+static const struct slice names[PARAMETERS] = {
+    NAME("exchange"), NAME("symbol"),  NAME("type"),    NAME("columns"),    NAME("start"),
+    NAME("end"),      NAME("limit"),   NAME("tail"),    NAME("max_points"), NAME("downsample"),
+    NAME("format"),   NAME("missing"), NAME("framing"),
 };
+#undef NAME
 
 /* The values by parameter, decoded; at is NULL where one is absent or empty. */
 struct values {
     struct slice of[PARAMETERS];
     bool given[PARAMETERS];
+    bool encoded; /* there is a '%' somewhere */
 };
 
 static int hex_digit(char c)
@@ -70,7 +78,7 @@ static int decode(struct slice *s, struct arena *arena)
 static int find_parameter(struct slice name)
 {
     for (int i = 0; i < PARAMETERS; i++) {
-        if (slice_is(name, names[i]))
+        if (slice_equal(name, names[i]))
             return i;
     }
     return -1;
@@ -93,7 +101,8 @@ static int take_pair(struct values *values, struct slice pair, struct arena *are
     struct slice value, name = slice_cut(pair, '=', &value);
     char shown[64];
 
-    if (decode(&name, arena) || (value.at != NULL && decode(&value, arena))) {
+    if (values->encoded &&
+        (decode(&name, arena) || (value.at != NULL && decode(&value, arena)))) {
         quote_name(name, shown);
         return failure_set(failure, 400, shown, "%s: malformed percent-encoding", shown);
     }
@@ -105,8 +114,8 @@ static int take_pair(struct values *values, struct slice pair, struct arena *are
         return failure_set(failure, 400, shown, "there is no parameter '%s'", shown);
     }
     if (values->given[parameter])
-        return failure_set(failure, 400, names[parameter], "%s is given twice",
-                           names[parameter]);
+        return failure_set(failure, 400, names[parameter].at, "%s is given twice",
+                           names[parameter].at);
     values->given[parameter] = true;
     if (value.len > 0)
         values->of[parameter] = value;
@@ -137,16 +146,16 @@ static int parse_name(const struct values *values, enum parameter parameter,
     *name = values->of[parameter];
     if (name->at == NULL) {
         if (standard == NULL)
-            return failure_set(failure, 400, names[parameter], "%s is missing",
-                               names[parameter]);
+            return failure_set(failure, 400, names[parameter].at, "%s is missing",
+                               names[parameter].at);
         *name = slice_of(standard);
         return 0;
     }
     if (!name_valid(*name))
         return failure_set(
-            failure, 400, names[parameter],
+            failure, 400, names[parameter].at,
             "%s is not a name: 1-64 of A-Z a-z 0-9 . _ : -, no dot first, no '..'",
-            names[parameter]);
+            names[parameter].at);
     return keep(name, arena) ? out_of_memory(failure) : 0;
 }
 
@@ -201,8 +210,8 @@ static int parse_number(const struct values *values, enum parameter parameter, u
     if (values->of[parameter].at == NULL)
         return 0;
     if (num_parse(values->of[parameter], number) || *number < least)
-        return failure_set(failure, 400, names[parameter],
-                           "%s is not a number of at least %llu", names[parameter],
+        return failure_set(failure, 400, names[parameter].at,
+                           "%s is not a number of at least %llu", names[parameter].at,
                            (unsigned long long)least);
     return 0;
 }
@@ -217,8 +226,8 @@ static int parse_word(const struct values *values, enum parameter parameter,
         return 0;
     int place = config_choice_named(choices, values->of[parameter]);
     if (place < 0)
-        return failure_set(failure, 400, names[parameter], "%s can be %s", names[parameter],
-                           choices);
+        return failure_set(failure, 400, names[parameter].at, "%s can be %s",
+                           names[parameter].at, choices);
     *choice = (unsigned)place;
     return 0;
 }
@@ -267,6 +276,7 @@ int query_parse(struct query *query, struct slice text, const struct config *con
     unsigned only;
 
     *query = (struct query){ 0 };
+    values.encoded = text.len > 0 && memchr(text.at, '%', text.len) != NULL;
     while (text.at != NULL) {
         struct slice pair = slice_cut(text, '&', &text);
 
