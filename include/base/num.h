@@ -44,4 +44,16 @@ size_t num_decimal(uint64_t value, char *text);
  */
 size_t num_hex(uint64_t value, char *text);
 
+/**
+ * num_hex_value(c):
+ * What the hexadecimal digit ${c} stands for; -1 if it is none.
+ */
+static inline int num_hex_value(char c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    c = (char)(c | 0x20);
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
 #endif

@@ -1,5 +1,6 @@
 #include "http/reqbody.h"
 
+#include "base/num.h"
 #include "base/token.h"
 
 /* Sizes, extensions and trailers of one body. */
@@ -33,17 +34,6 @@ void reqbody_begin_chunked(struct reqbody *body, uint64_t most)
     *body = (struct reqbody){ .state = SIZE, .room = most, .frame = FRAME_BYTES };
 }
 
-static int hex_value(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F')
-        return c - 'A' + 10;
-    return -1;
-}
-
 static bool is_text(char c)
 {
     return (unsigned char)c >= 0x20 ? c != 0x7f : c == '\t';
@@ -57,7 +47,7 @@ static enum state expect(char c, char wanted, enum state next)
 /* A byte of a chunk's size. 15 digits cannot overflow, and are more than anybody needs. */
 static enum state size_byte(struct reqbody *body, char c)
 {
-    int digit = hex_value(c);
+    int digit = num_hex_value(c);
 
     if (digit >= 0) {
         if (body->digits++ == 0)

@@ -42,14 +42,6 @@ struct values {
     bool encoded; /* there is a '%' somewhere */
 };
 
-static int hex_digit(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    c = (char)(c | 0x20);
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 /* Undo percent-encoding, in memory of the arena where there is any. Returns 0, or -1 if it is
  * malformed. */
 static int decode(struct slice *s, struct arena *arena)
@@ -66,9 +58,10 @@ static int decode(struct slice *s, struct arena *arena)
             copy[len++] = s->at[i];
             continue;
         }
-        if (s->len - i < 3 || hex_digit(s->at[i + 1]) < 0 || hex_digit(s->at[i + 2]) < 0)
+        if (s->len - i < 3 || num_hex_value(s->at[i + 1]) < 0 ||
+            num_hex_value(s->at[i + 2]) < 0)
             return -1;
-        copy[len++] = (char)(hex_digit(s->at[i + 1]) << 4 | hex_digit(s->at[i + 2]));
+        copy[len++] = (char)(num_hex_value(s->at[i + 1]) << 4 | num_hex_value(s->at[i + 2]));
         i += 2;
     }
     *s = (struct slice){ copy, len };

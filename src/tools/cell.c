@@ -89,17 +89,6 @@ static const char *parse_float(struct slice text, struct coltype type,
     return put_float(value, type, at);
 }
 
-static int hex_digit(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F')
-        return c - 'A' + 10;
-    return -1;
-}
-
 static const char *parse_bytes(struct slice text, size_t size, char *at)
 {
     static const char *const wrong = "is not the column's number of bytes in hexadecimal";
@@ -107,7 +96,7 @@ static const char *parse_bytes(struct slice text, size_t size, char *at)
     unsigned byte = 0;
 
     for (size_t i = 0; i < text.len; i++) {
-        int digit = hex_digit(text.at[i]);
+        int digit = num_hex_value(text.at[i]);
 
         if (text.at[i] == '-')
             continue;
