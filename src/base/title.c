@@ -28,8 +28,9 @@ void title_init(char **argv)
 
     while (environ[count] != NULL)
         count++;
-    static char **copy; /* kept reachable: some of it may be what environ holds for ever */
-    copy = calloc(count + 1, sizeof(*copy));
+    /* Kept in sight of leak checkers even when the C library lets go of environ. */
+    static char **volatile kept;
+    char **copy = kept = calloc(count + 1, sizeof(*copy));
     if (copy == NULL || argv[0] == NULL)
         return;
     for (size_t i = 0; i < count; i++) {
