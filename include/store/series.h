@@ -2,7 +2,6 @@
 #define STORE_SERIES_H
 
 #include <stdbool.h>
-#include <sys/types.h>
 
 #include "base/coltype.h"
 #include "base/failure.h"
@@ -29,8 +28,6 @@ struct series {
     char path[3 * 65];                   /* "exchange/symbol/type" */
     struct slice exchange, symbol, type; /* in path */
     int fd;                              /* the directory */
-    dev_t device;
-    ino_t inode;
     int64_t mtime;    /* nanoseconds, when the directory was read */
     bool dirty;       /* read too soon after mtime */
     uint64_t checked; /* store time of the last look */

@@ -129,7 +129,7 @@ static void begin_body(struct conn *conn, const char *head, size_t len)
 static bool read_head(struct conn *conn, struct input *input)
 {
     struct request request;
-    struct failure failure = { 0 };
+    struct failure failure;
     size_t consumed = 0;
 
     if (input->len == 0)

@@ -29,7 +29,7 @@ void body_of_rows(struct body *body, struct slice lead, struct gather *gather,
 /* The pieces of one call of body_next. */
 struct batch {
     struct piece *pieces;
-    int count, most;
+    int count;
     uint64_t quota;
 };
 
@@ -128,7 +128,6 @@ static void copy_steps(struct copying *c)
     rows = rows < c->room ? rows : c->room;
     for (c->copied = 0; c->copied < rows; c->copied++, row += step)
         copy_record(c->to + c->copied * size, c->source->file->at + row * size, size);
-    c->body->row = row;
 }
 
 /* Rows that have to be picked from among others. */
@@ -256,7 +255,7 @@ static bool files_are_scarce(const struct body *body)
 
 int body_next(struct body *body, struct piece *pieces, int most, uint64_t quota)
 {
-    struct batch batch = { .pieces = pieces, .most = most, .quota = quota };
+    struct batch batch = { .pieces = pieces, .quota = quota };
 
     if (body->lead.len > 0) {
         add_piece(&batch, body->lead.at, body->lead.len);

@@ -190,8 +190,6 @@ static struct series *make(struct slice exchange, struct slice symbol, struct sl
 static struct series *open_series(struct store *store, struct series *series,
                                   struct failure *failure)
 {
-    struct stat found;
-
     do {
         series->fd = root_open(store->root, series->path, O_RDONLY | O_DIRECTORY);
     } while (series->fd < 0 && (errno == EMFILE || errno == ENFILE) && lru_evict(&store->days));
@@ -205,13 +203,10 @@ static struct series *open_series(struct store *store, struct series *series,
                         strerror(errno));
         return NULL;
     }
-    if (fstat(series->fd, &found) || add_column(store, series, SLICE("time")) ||
-        scan(store, series)) {
+    if (add_column(store, series, SLICE("time")) || scan(store, series)) {
         failure_set(failure, 500, NULL, "%s cannot be read: %s", series->path, strerror(errno));
         return NULL;
     }
-    series->device = found.st_dev;
-    series->inode = found.st_ino;
     series->checked = store->now;
     return series;
 }
