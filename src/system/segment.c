@@ -1,0 +1,180 @@
+#include "system/segment.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "config.h"
+
+#define NAME "tickd"
+#define MAGIC UINT64_C(0x746765736b636974) /* "tickseg", nearly */
+#define PAGE 4096
+
+/* What the first page holds. The fields up to version stay as they are in all layouts, so that
+ * any program can name any segment. */
+struct header {
+    uint64_t magic;
+    uint32_t layout;
+    int32_t master;
+    char version[32];
+    int64_t born;
+    uint64_t bytes; /* of everything */
+    struct {
+        uint64_t offset, bytes;
+    } sections[SEGMENT_SECTIONS];
+};
+
+struct segment {
+    struct header *header;
+    size_t bytes;
+    int fd;
+};
+
+static uint64_t whole_pages(uint64_t bytes)
+{
+    return (bytes + PAGE - 1) / PAGE * PAGE;
+}
+
+static struct header make_header(const size_t bytes[SEGMENT_SECTIONS])
+{
+    struct header header = {
+        .magic = MAGIC,
+        .layout = SEGMENT_LAYOUT,
+        .master = (int32_t)getpid(),
+        .version = PACKAGE_VERSION,
+        .born = time(NULL),
+        .bytes = PAGE,
+    };
+
+    for (int i = 0; i < SEGMENT_SECTIONS; i++) {
+        header.sections[i].offset = header.bytes;
+        header.sections[i].bytes = bytes[i];
+        header.bytes += whole_pages(bytes[i]);
+    }
+    return header;
+}
+
+/* Map what ${fd} refers to; then ${fd} is the segment's. */
+static struct segment *map(int fd, size_t bytes, int protection)
+{
+    struct segment *segment = malloc(sizeof(*segment));
+
+    if (segment == NULL)
+        return NULL;
+    void *at = mmap(NULL, bytes, protection, MAP_SHARED, fd, 0);
+    if (at == MAP_FAILED) {
+        free(segment);
+        return NULL;
+    }
+    *segment = (struct segment){ .header = at, .bytes = bytes, .fd = fd };
+    return segment;
+}
+
+struct segment *segment_create(const size_t bytes[SEGMENT_SECTIONS])
+{
+    struct header header = make_header(bytes);
+    struct segment *segment = NULL;
+    int fd = memfd_create(NAME, MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    int error;
+
+    if (fd < 0)
+        return NULL;
+    error = ftruncate(fd, (off_t)header.bytes) ? errno
+                                               : posix_fallocate(fd, 0, (off_t)header.bytes);
+    if (error == 0 && fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL))
+        error = errno;
+    if (error == 0 && (segment = map(fd, header.bytes, PROT_READ | PROT_WRITE)) == NULL)
+        error = errno;
+    if (segment == NULL) {
+        close(fd);
+        errno = error;
+        return NULL;
+    }
+    memcpy(segment->header, &header, sizeof(header));
+    return segment;
+}
+
+/* Whether the header is one that this program can follow; if not, say why. */
+static bool is_ours(const struct header *header, uint64_t bytes, char *problem, size_t size)
+{
+    if (header->magic != MAGIC) {
+        snprintf(problem, size, "that is not the memory of a tickd");
+        return false;
+    }
+    if (header->layout != SEGMENT_LAYOUT) {
+        snprintf(problem, size,
+                 "process %d is tickd %.*s, whose memory this version (%s) cannot read",
+                 header->master, (int)sizeof(header->version), header->version,
+                 PACKAGE_VERSION);
+        return false;
+    }
+    bool sound =
+        header->bytes == bytes && memchr(header->version, '\0', sizeof(header->version));
+    for (int i = 0; i < SEGMENT_SECTIONS; i++)
+        sound &= header->sections[i].offset <= bytes &&
+                 header->sections[i].bytes <= bytes - header->sections[i].offset;
+    if (!sound)
+        snprintf(problem, size, "the memory of process %d is damaged", header->master);
+    return sound;
+}
+
+struct segment *segment_attach(const char *path, char *problem, size_t size)
+{
+    struct segment *segment = NULL;
+    struct stat found;
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+    if (fd < 0 || fstat(fd, &found)) {
+        snprintf(problem, size, "cannot open %s: %s", path, strerror(errno));
+    } else if (found.st_size < PAGE) {
+        snprintf(problem, size, "that is not the memory of a tickd");
+    } else if ((segment = map(fd, (size_t)found.st_size, PROT_READ)) == NULL) {
+        snprintf(problem, size, "cannot map %s: %s", path, strerror(errno));
+    } else if (!is_ours(segment->header, segment->bytes, problem, size)) {
+        segment_free(segment);
+        return NULL;
+    }
+    if (segment == NULL && fd >= 0)
+        close(fd);
+    return segment;
+}
+
+void *segment_at(const struct segment *segment, enum segment_section section)
+{
+    return (char *)segment->header + segment->header->sections[section].offset;
+}
+
+size_t segment_bytes(const struct segment *segment, enum segment_section section)
+{
+    return segment->header->sections[section].bytes;
+}
+
+const char *segment_version(const struct segment *segment)
+{
+    return segment->header->version;
+}
+
+int segment_master(const struct segment *segment)
+{
+    return segment->header->master;
+}
+
+int64_t segment_born(const struct segment *segment)
+{
+    return segment->header->born;
+}
+
+void segment_free(struct segment *segment)
+{
+    if (segment == NULL)
+        return;
+    munmap(segment->header, segment->bytes);
+    close(segment->fd);
+    free(segment);
+}

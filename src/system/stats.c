@@ -1,0 +1,5 @@
+#include "system/stats.h"
+
+static struct stats_row unseen;
+
+struct stats_row *stats_mine = &unseen;
