@@ -20,6 +20,7 @@
 #include "query/plan.h"
 #include "query/query.h"
 #include "query/raw.h"
+#include "store/scan.h"
 #include "store/store.h"
 #include "store/timeindex.h"
 
@@ -45,6 +46,8 @@ static struct {
     struct gather gather; /* of that query */
     struct plan plan;
     uint32_t *times;
+    struct timeindex index; /* of these */
+    struct timefences fences;
     char *evict;
     uint64_t random;
     uint64_t sink; /* results go here, so that nothing is left out as useless */
@@ -154,21 +157,60 @@ static void gather_small(void)
     gather_end(&gather);
 }
 
-static void search_warm(void)
+/* A range of eight seconds somewhere in the day. */
+static struct timerange next_range(void)
 {
-    uint64_t second = (uint64_t)DAY * DATE_SECONDS + next_random() % DATE_SECONDS;
+    uint32_t start = (uint32_t)(DAY * DATE_SECONDS + next_random() % (DATE_SECONDS - 8));
 
-    bench.sink += timeindex_find(bench.times, ROWS, second);
+    return (struct timerange){ .start = start, .end = start + 8 };
 }
 
-/* The same with nothing of the column in the caches; what emptying them takes is not counted.
- */
-static uint64_t search_cold_ns(void)
+/* As a textbook has it: what the searches below are to beat. */
+static uint64_t halve(const uint32_t *times, uint64_t rows, uint64_t second)
+{
+    const uint32_t *base = times;
+
+    while (rows > 1) {
+        uint64_t half = rows / 2;
+
+        base = base[half - 1] < second ? base + half : base;
+        rows -= half;
+    }
+    return (uint64_t)(base - times) + (*base < second);
+}
+
+static void search_halves(void)
+{
+    struct timerange range = next_range();
+
+    bench.sink += halve(bench.times, ROWS, range.start);
+    bench.sink += halve(bench.times, ROWS, (uint64_t)range.end + 1);
+}
+
+static void select_within(struct timerange range, struct timebounds bounds)
+{
+    bench.sink += timeindex_select(&bench.index, bench.times, NULL, ROWS, range, bounds).count;
+}
+
+static void search_day(void)
+{
+    select_within(next_range(), timeindex_bounds_all(ROWS));
+}
+
+static void search_fences(void)
+{
+    struct timerange range = next_range();
+
+    select_within(range, timeindex_bounds(&bench.fences, ROWS, DAY, ROWS, range));
+}
+
+/* ${step} with nothing of the column in the caches; what emptying them takes is not counted. */
+static uint64_t cold_ns(void (*step)(void))
 {
     for (size_t i = 0; i < (size_t)EVICT_MIB << 20; i += 64)
         bench.sink += (uint64_t)bench.evict[i]++;
     uint64_t start = clock_ns();
-    search_warm();
+    step();
     return clock_ns() - start;
 }
 
@@ -178,6 +220,21 @@ static void index_day(void)
 
     timeindex_extend(&index, bench.times, ROWS);
     bench.sink += index.max;
+}
+
+static void build_fences(void)
+{
+    timeindex_fences(&bench.index, bench.times, DAY, &bench.fences, 0);
+    bench.sink += bench.fences.rows[1];
+}
+
+/* All of a day out of order. */
+static void scan_day(void)
+{
+    uint64_t first = 0, last = 0;
+
+    bench.sink += scan_between(bench.times, ROWS, DAY * DATE_SECONDS + 30000,
+                               DAY * DATE_SECONDS + 60000, &first, &last);
 }
 
 static void format_line(void)
@@ -232,13 +289,44 @@ static void measure(const char *name, void (*step)(void), const char *per, doubl
     report(name, rounds, per, divisor);
 }
 
-static void measure_cold(void)
+static void measure_cold(const char *name, void (*step)(void))
 {
     double rounds[ROUNDS];
 
     for (int round = 0; round < ROUNDS; round++)
-        rounds[round] = (double)search_cold_ns();
-    report("binary search in 2 M rows, caches empty", rounds, "each", 1);
+        rounds[round] = (double)cold_ns(step);
+    report(name, rounds, "each", 1);
+}
+
+/* Searches in a day; both ends of a range each. */
+static void measure_searches(void)
+{
+    timeindex_extend(&bench.index, bench.times, ROWS);
+    measure("put up the fences of 2 M rows", build_fences, "a day", 1);
+    measure("range in 2 M rows by halves", search_halves, "each", 1);
+    measure("range in 2 M rows", search_day, "each", 1);
+    measure("range in 2 M rows between fences", search_fences, "each", 1);
+    measure_cold("range by halves, caches empty", search_halves);
+    measure_cold("range, caches empty", search_day);
+    measure_cold("range between fences, caches empty", search_fences);
+}
+
+/* The same with all variants, of which the chosen one comes last. */
+static void measure_scans(void)
+{
+    size_t count;
+    const struct scan_variant *const *variants = scan_variants(&count);
+    char name[64];
+
+    for (size_t v = 0; v < count; v++) {
+        scan_chosen = variants[v];
+        snprintf(name, sizeof(name), "index a day of 2 M rows, %s", scan_chosen->name);
+        measure(name, index_day, "a row", ROWS);
+        snprintf(name, sizeof(name), "select in 2 M rows out of order, %s", scan_chosen->name);
+        measure(name, scan_day, "a row", ROWS);
+        snprintf(name, sizeof(name), "range between fences, %s", scan_chosen->name);
+        measure(name, search_fences, "each", 1);
+    }
 }
 
 int main(void)
@@ -268,9 +356,8 @@ int main(void)
     measure("parse the head of a request", parse_head, "each", 1);
     measure("parse a query", parse_query, "each", 1);
     measure("look up a small query, all known", gather_small, "each", 1);
-    measure("binary search in 2 M rows, warm", search_warm, "each", 1);
-    measure_cold();
-    measure("index a day of 2 M rows", index_day, "a row", ROWS);
+    measure_searches();
+    measure_scans();
     measure("write the line of JSON", format_line, "each", 1);
     measure("write a number", format_number, "each", 1);
 

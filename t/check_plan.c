@@ -195,8 +195,9 @@ static unsigned gather_facts(struct timerange range, bool with_nanos, struct gat
         struct timeindex index = { 0 };
 
         timeindex_extend(&index, fake->times, fake->rows);
-        struct timespan span = timeindex_select(
-            &index, fake->times, with_nanos ? fake->nanos : NULL, fake->rows, range);
+        struct timespan span =
+            timeindex_select(&index, fake->times, with_nanos ? fake->nanos : NULL, fake->rows,
+                             range, timeindex_bounds_all(fake->rows));
         if (span.count == 0)
             continue;
         numbers[count] = d;

@@ -108,7 +108,8 @@ static void select_rows(void *arg)
         return;
     if (s->use_nanos)
         nanos = (const void *)day_file(s->day, s->gather->columns[s->gather->column_count])->at;
-    s->span = timeindex_select(&s->day->index, day_times(s->day), nanos, s->rows, range);
+    s->span = timeindex_select(&s->day->index, day_times(s->day), nanos, s->rows, range,
+                               timeindex_bounds_all(s->rows));
 }
 
 static uint64_t nanos_rows(const struct gather *gather, const struct day *day)
