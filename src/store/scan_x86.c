@@ -10,32 +10,31 @@
  * are no eight any more are loaded by a vector that says which. */
 
 #define AVX2 __attribute__((target("avx2,popcnt")))
-#define AVX2_INLINE __attribute__((target("avx2,popcnt"), always_inline)) static inline
 
-AVX2_INLINE __m256i load8(const uint32_t *times)
+static inline AVX2 __m256i load8(const uint32_t *times)
 {
     return _mm256_loadu_si256((const __m256i *)times);
 }
 
 /* All ones in the first ${rows} places of eight. */
-AVX2_INLINE __m256i first_of_8(size_t rows)
+static inline AVX2 __m256i first_of_8(size_t rows)
 {
     return _mm256_cmpgt_epi32(_mm256_set1_epi32((int)rows),
                               _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
 }
 
 /* Order among signed numbers is that of unsigned ones whose highest bit is turned. */
-AVX2_INLINE __m256i turned(__m256i seconds)
+static inline AVX2 __m256i turned(__m256i seconds)
 {
     return _mm256_xor_si256(seconds, _mm256_set1_epi32(INT32_MIN));
 }
 
-AVX2_INLINE __m256i below8(__m256i seconds, __m256i turned_second)
+static inline AVX2 __m256i below8(__m256i seconds, __m256i turned_second)
 {
     return _mm256_cmpgt_epi32(turned_second, turned(seconds));
 }
 
-AVX2 static size_t avx2_below(const uint32_t *times, size_t rows, uint32_t second)
+static AVX2 size_t avx2_below(const uint32_t *times, size_t rows, uint32_t second)
 {
     const __m256i limit = turned(_mm256_set1_epi32((int)second));
     __m256i a = _mm256_setzero_si256(), b = a;
@@ -63,7 +62,7 @@ AVX2 static size_t avx2_below(const uint32_t *times, size_t rows, uint32_t secon
 }
 
 /* One bit for each of eight seconds that is in the range. */
-AVX2_INLINE uint32_t between8(__m256i seconds, __m256i start, __m256i width)
+static inline AVX2 uint32_t between8(__m256i seconds, __m256i start, __m256i width)
 {
     __m256i after = _mm256_sub_epi32(seconds, start);
     __m256i in = _mm256_cmpeq_epi32(_mm256_min_epu32(after, width), after);
@@ -72,7 +71,7 @@ AVX2_INLINE uint32_t between8(__m256i seconds, __m256i start, __m256i width)
 }
 
 /* The same of 32. */
-AVX2_INLINE uint32_t between32(const uint32_t *times, __m256i start, __m256i width)
+static inline AVX2 uint32_t between32(const uint32_t *times, __m256i start, __m256i width)
 {
     return between8(load8(times), start, width) |
            between8(load8(times + 8), start, width) << 8 |
@@ -80,7 +79,7 @@ AVX2_INLINE uint32_t between32(const uint32_t *times, __m256i start, __m256i wid
            between8(load8(times + 24), start, width) << 24;
 }
 
-AVX2 static uint64_t avx2_between(const uint32_t *times, uint64_t rows, uint32_t from,
+static AVX2 uint64_t avx2_between(const uint32_t *times, uint64_t rows, uint32_t from,
                                   uint32_t to, uint64_t *first, uint64_t *last)
 {
     const __m256i start = _mm256_set1_epi32((int)from);
@@ -110,7 +109,7 @@ AVX2 static uint64_t avx2_between(const uint32_t *times, uint64_t rows, uint32_t
     return count;
 }
 
-AVX2_INLINE uint32_t least_of_8(__m256i seconds)
+static inline AVX2 uint32_t least_of_8(__m256i seconds)
 {
     __m128i least =
         _mm_min_epu32(_mm256_castsi256_si128(seconds), _mm256_extracti128_si256(seconds, 1));
@@ -120,7 +119,7 @@ AVX2_INLINE uint32_t least_of_8(__m256i seconds)
     return (uint32_t)_mm_cvtsi128_si32(least);
 }
 
-AVX2 static bool avx2_order(const uint32_t *times, size_t rows, uint32_t *min, uint32_t *max)
+static AVX2 bool avx2_order(const uint32_t *times, size_t rows, uint32_t *min, uint32_t *max)
 {
     const __m256i ones = _mm256_set1_epi32(-1);
     __m256i least = _mm256_set1_epi32((int)times[0]), most = least, up = ones;
@@ -149,15 +148,14 @@ const struct scan_variant scan_avx2 = { "AVX2", avx2_below, avx2_between, avx2_o
 /* --- AVX-512: sixteen at once, and masks; rows that are left out are not read. */
 
 #define AVX512 __attribute__((target("avx512f,popcnt")))
-#define AVX512_INLINE __attribute__((target("avx512f,popcnt"), always_inline)) static inline
 
 /* Of the rows from ${i} on, as many as a vector holds. */
-AVX512_INLINE __mmask16 some_of_16(uint64_t i, uint64_t rows)
+static inline AVX512 __mmask16 some_of_16(uint64_t i, uint64_t rows)
 {
     return (__mmask16)(rows - i < 16 ? (1U << (rows - i)) - 1 : 0xffff);
 }
 
-AVX512 static size_t avx512_below(const uint32_t *times, size_t rows, uint32_t second)
+static AVX512 size_t avx512_below(const uint32_t *times, size_t rows, uint32_t second)
 {
     const __m512i limit = _mm512_set1_epi32((int)second);
     size_t count = 0;
@@ -171,7 +169,7 @@ AVX512 static size_t avx512_below(const uint32_t *times, size_t rows, uint32_t s
     return count;
 }
 
-AVX512 static uint64_t avx512_between(const uint32_t *times, uint64_t rows, uint32_t from,
+static AVX512 uint64_t avx512_between(const uint32_t *times, uint64_t rows, uint32_t from,
                                       uint32_t to, uint64_t *first, uint64_t *last)
 {
     const __m512i start = _mm512_set1_epi32((int)from);
@@ -193,7 +191,7 @@ AVX512 static uint64_t avx512_between(const uint32_t *times, uint64_t rows, uint
     return count;
 }
 
-AVX512 static bool avx512_order(const uint32_t *times, size_t rows, uint32_t *min,
+static AVX512 bool avx512_order(const uint32_t *times, size_t rows, uint32_t *min,
                                 uint32_t *max)
 {
     __m512i least = _mm512_set1_epi32((int)times[0]), most = least;
