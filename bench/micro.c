@@ -150,8 +150,8 @@ static void gather_small(void)
         arena_init(&arena, 16384);
     arena_reset(&arena);
     store_begin(bench.store, 1, 1800000000); /* no time passes: nothing is looked at again */
-    if (gather_begin(&gather, bench.store, &bench.query, &arena, &failure) ||
-        gather_step(&gather, &arena, &failure) != GATHER_DONE)
+    gather_begin(&gather, bench.store, &bench.query, (struct waker){ NULL, NULL }, &failure);
+    if (gather_step(&gather, &arena) != GATHER_DONE)
         die(failure.reason);
     bench.sink += gather.rows;
     gather_end(&gather);
@@ -344,12 +344,14 @@ int main(void)
     arena_init(&kept, 16384);
     if (bench.evict == NULL || bench.config == NULL ||
         config_set(bench.config, "data", bench.folder, problem, sizeof(problem)) ||
-        (bench.store = store_new(bench.config)) == NULL)
+        (bench.store = store_new(bench.config, NULL, NULL)) == NULL)
         die("micro");
     store_begin(bench.store, 1, 1800000000);
-    if (query_parse(&bench.query, SLICE(QUERY), bench.config, &kept, &failure) ||
-        gather_begin(&bench.gather, bench.store, &bench.query, &kept, &failure) ||
-        gather_step(&bench.gather, &kept, &failure) != GATHER_DONE ||
+    if (query_parse(&bench.query, SLICE(QUERY), bench.config, &kept, &failure))
+        die(failure.reason);
+    gather_begin(&bench.gather, bench.store, &bench.query, (struct waker){ NULL, NULL },
+                 &failure);
+    if (gather_step(&bench.gather, &kept) != GATHER_DONE ||
         plan_make(&bench.plan, &bench.query, bench.gather.days, bench.gather.day_count, &kept))
         die(failure.reason);
 

@@ -39,9 +39,9 @@ START_TEST(dayfile_opens_files_only)
 {
     begin();
     struct dayfile *file = open_mapped("f", false);
-    ck_assert_uint_eq(file->size, 8);
+    ck_assert_uint_eq(file->state.size, 8);
     ck_assert(memcmp(file->at, "12345678", 8) == 0);
-    ck_assert_int_eq(file->mtime, (FILES_WALL - 3600) * 1000000000);
+    ck_assert_int_eq(file->state.mtime, (FILES_WALL - 3600) * 1000000000);
     ck_assert(dayfile_holds(file, 8));
     ck_assert(!dayfile_holds(file, 9));
     dayfile_close(file);
@@ -60,7 +60,7 @@ START_TEST(dayfile_opens_files_only)
 
     files_write("empty", "", 0);
     file = open_mapped("empty", false);
-    ck_assert_uint_eq(file->size, 0);
+    ck_assert_uint_eq(file->state.size, 0);
     ck_assert_ptr_null(file->at);
     ck_assert_int_eq(dayfile_look(file), DAYFILE_SAME);
     dayfile_close(file);
@@ -76,8 +76,8 @@ START_TEST(dayfile_notices_change)
     ck_assert_int_eq(compare(file, "f"), DAYFILE_SAME);
     files_append("f", "9abc", 4);
     ck_assert_int_eq(compare(file, "f"), DAYFILE_GROWN);
-    ck_assert_uint_eq(file->size, 12);
-    ck_assert_int_eq(file->mtime, FILES_WALL * 1000000000);
+    ck_assert_uint_eq(file->state.size, 12);
+    ck_assert_int_eq(file->state.mtime, FILES_WALL * 1000000000);
     ck_assert(memcmp(file->at, "123456789abc", 12) == 0); /* in the mapping there was */
     ck_assert_int_eq(dayfile_look(file), DAYFILE_SAME);
 

@@ -70,11 +70,11 @@ void files_set(struct config *config, const char *name, const char *value)
 /* ${path} as the system wants it; valid until the second call after this one. */
 static const char *full(const char *path)
 {
-    static char names[2][PATH_MAX];
+    static char names[2][2 * PATH_MAX];
     static unsigned turn;
     char *name = names[++turn % 2];
 
-    snprintf(name, PATH_MAX, "%s/%s", files_root(), path);
+    snprintf(name, sizeof(names[0]), "%s/%s", files_root(), path);
     return name;
 }
 

@@ -14,7 +14,7 @@ void session_begin(struct session *session, struct config *config)
     session->now = 5000000;
     session->wall = FILES_WALL;
     ck_assert_int_eq(guard_install(), 0);
-    session->store = store_new(config);
+    session->store = store_new(config, NULL, NULL);
     ck_assert_ptr_nonnull(session->store);
     arena_init(&session->arena, 16384);
     store_begin(session->store, session->now, session->wall);
@@ -33,12 +33,12 @@ int session_query(struct session *session, const char *text)
 
     session->failure = (struct failure){ 0 };
     if (query_parse(&session->query, slice_of(text), session->config, &session->arena,
-                    &session->failure) ||
-        gather_begin(&session->gather, session->store, &session->query, &session->arena,
-                     &session->failure))
+                    &session->failure))
         return -1;
+    gather_begin(&session->gather, session->store, &session->query, (struct waker){ NULL, NULL },
+                 &session->failure);
     while (state == GATHER_MORE)
-        state = gather_step(&session->gather, &session->arena, &session->failure);
+        state = gather_step(&session->gather, &session->arena);
     if (state == GATHER_FAILED)
         return -1;
     ck_assert_int_eq(plan_make(&session->plan, &session->query, session->gather.days,

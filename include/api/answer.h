@@ -7,6 +7,7 @@
 #include "base/failure.h"
 #include "base/request.h"
 #include "base/slice.h"
+#include "base/waker.h"
 #include "query/body.h"
 #include "query/gather.h"
 #include "query/plan.h"
@@ -24,6 +25,7 @@ struct api {
  * protocol sends it. */
 struct answer {
     struct arena arena;
+    struct waker waker;     /* of whoever waits for it */
     struct failure failure; /* with a status: the answer is this error */
 
     int status;
@@ -42,6 +44,7 @@ struct answer {
 enum answer_state {
     ANSWER_READY,
     ANSWER_MORE, /* call route_more after others had their turn */
+    ANSWER_WAIT, /* call route_more once the answer's waker was called */
 };
 
 /**

@@ -14,7 +14,7 @@ enum answer_state route_begin(struct api *api, const struct request *request,
 
 /**
  * route_more(api, answer):
- * Go on with an answer that was ANSWER_MORE.
+ * Go on with an answer that was ANSWER_MORE or ANSWER_WAIT.
  */
 enum answer_state route_more(struct api *api, struct answer *answer);
 

@@ -16,6 +16,7 @@ struct heritage {
     const int *listeners; /* listening sockets, shared by all workers */
     int slot;             /* which of the workers it is, from 0 */
     int cpu;              /* the core it runs on; -1: any */
+    struct cpu_list cpus; /* the cores of all workers: its helpers may run on them */
     int ready_fd;         /* a byte written here says that it serves */
     int master_fd;        /* reads its end when the master is gone */
 };

@@ -6,6 +6,7 @@
 
 #include "base/arena.h"
 #include "base/failure.h"
+#include "base/waker.h"
 #include "query/query.h"
 #include "store/day.h"
 #include "store/store.h"
@@ -16,14 +17,6 @@
  * their turn.
  */
 
-/* What a file was when it was looked at: what is sent later must still be that. */
-struct gather_file {
-    dev_t device;
-    ino_t inode;
-    uint64_t size;
-    int64_t mtime;
-};
-
 /* A day with rows in the range. */
 struct gather_day {
     int32_t number;
@@ -31,20 +24,25 @@ struct gather_day {
     struct timespan span;
     struct day
         *day; /* held until gather_end; NULL where that would be too many files: then ... */
-    struct gather_file *files; /* ... what its files were, by place in gather's columns */
+    struct filestate *files; /* ... what its files were, by place in gather's columns: what is
+                                sent later must still be that */
 };
 
 struct gather {
     struct store *store;
     const struct query *query;
-    struct series *series;  /* held until gather_end */
+    struct failure *failure;
+    struct load_waiter waiter; /* for what is not known yet */
+    struct series *series;     /* held until gather_end; NULL: not found yet */
     struct timerange range; /* of the query; in whole seconds where the series has no nanos */
     unsigned *columns; /* places in the series: the query's columns, then those only needed to
                           choose rows */
     unsigned column_count; /* of the query's */
     unsigned needed_count; /* of all */
     bool use_nanos;
-    int32_t next, last; /* days still to look at */
+    int32_t first, last; /* days of the range; those beside it may have rows in it, too */
+    int32_t next;        /* to look at */
+    unsigned tries;      /* with that, which keeps changing */
     unsigned files_held;
     unsigned room; /* in days and in skipped */
     struct gather_day *days;
@@ -57,33 +55,33 @@ struct gather {
 enum gather_state {
     GATHER_DONE,
     GATHER_MORE,   /* call gather_step again, after others had their turn */
+    GATHER_WAIT,   /* call gather_step again once the waker was called */
     GATHER_FAILED, /* the failure says why */
 };
 
 /**
- * gather_begin(gather, store, query, arena, failure):
- * Find the series and the columns of ${query}. ${query} and ${arena} must outlive ${gather}.
- * Returns 0, or -1 with
- * ${failure}; gather_end is to be called in both cases.
+ * gather_begin(gather, store, query, waker, failure):
+ * Make ${gather} ready to find out about ${query}. All of it, and ${failure}, must outlive
+ * ${gather}, which stays where it is. ${waker} is called, after GATHER_WAIT, when it is time
+ * for the next step. gather_end is to be called at any time.
  */
-int gather_begin(struct gather *gather, struct store *store, const struct query *query,
-                 struct arena *arena, struct failure *failure);
+void gather_begin(struct gather *gather, struct store *store, const struct query *query,
+                  struct waker waker, struct failure *failure);
 
 /**
- * gather_step(gather, arena, failure):
- * Look at some more days.
+ * gather_step(gather, arena):
+ * Look at the series, and at some more days. What is found out lies in ${arena}.
  */
-enum gather_state gather_step(struct gather *gather, struct arena *arena,
-                              struct failure *failure);
+enum gather_state gather_step(struct gather *gather, struct arena *arena);
 
 /**
  * gather_open(gather, day, column, found):
  * Have the file of ${column} (its place in gather's columns) on the gathered ${day} open, and
- * make ${found} its day, held: to be given to day_release. Returns 0, or -1 if it is not the
- * file any more that was gathered.
+ * make ${found} its day, held: to be given to day_release. GATHER_DONE; GATHER_WAIT until the
+ * waker is called; or GATHER_FAILED: it is not the file any more that was gathered.
  */
-int gather_open(struct gather *gather, const struct gather_day *day, unsigned column,
-                struct day **found);
+enum gather_state gather_open(struct gather *gather, const struct gather_day *day,
+                              unsigned column, struct day **found);
 
 /**
  * gather_end(gather):

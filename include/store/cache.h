@@ -66,6 +66,13 @@ bool cache_find(const struct cache *cache, struct cache_key key, uint64_t now, u
                 struct cache_hint *hint);
 
 /**
+ * cache_find_first(cache, key, now, value, count, hint):
+ * The same, copying only the first ${count} words of the value.
+ */
+bool cache_find_first(const struct cache *cache, struct cache_key key, uint64_t now,
+                      uint64_t *value, unsigned count, struct cache_hint *hint);
+
+/**
  * cache_read(cache, hint, now, places, count, words):
  * Read the ${count} words of a value at ${places}, where cache_find or cache_put left ${hint}.
  * Returns whether they are of the value that was there then: if not, ${words} is void and the

@@ -5,7 +5,9 @@
 #include <stdint.h>
 
 #include "base/failure.h"
+#include "store/cache.h"
 #include "store/dayfile.h"
+#include "store/load.h"
 #include "store/series.h"
 #include "store/timeindex.h"
 
@@ -24,8 +26,12 @@ struct day {
     int32_t number;        /* days since the epoch */
     uint64_t checked;      /* store time of the last comparison with the paths */
     struct timeindex index;
-    bool told;           /* its disorder was logged */
-    unsigned file_count; /* places in files */
+    struct cache_hint fences; /* among the facts: those of this day's time file ... */
+    uint64_t fenced;          /* ... which tell of so many rows */
+    bool fencing;             /* they are being put up */
+    bool suspect;             /* look at the disk, whatever others have seen */
+    bool told;                /* its disorder was logged */
+    unsigned file_count;      /* places in files */
     struct dayfile *
         *files;   /* by the column's place in the series; NULL: not opened, see absent */
     bool *absent; /* by the same: looked for and not there */
@@ -34,28 +40,48 @@ struct day {
 enum day_result {
     DAY_OK,
     DAY_ABSENT,  /* there is no such day now */
+    DAY_WAIT,    /* it is being read: the waiter will be woken; then call again */
     DAY_CHANGED, /* it was replaced meanwhile: day_drop it, and start again with day_get */
     DAY_AGAIN,   /* what is known of it may be old: day_suspect it, and start again with day_get
                   */
-    DAY_FAILED,  /* the failure says why */
+    DAY_FAILED,  /* the waiter's failure says why */
+};
+
+/* Columns, by their places in the series. */
+struct day_columns {
+    const unsigned *places;
+    unsigned count;
 };
 
 /**
- * day_get(store, series, number, day, failure):
- * The day ${number} of ${series}, up to date, with its time file open and indexed; pinned, to
- * be given to day_release.
+ * day_new(store, series, number):
+ * Put an empty day into the store, to be filled in. NULL without memory.
  */
-enum day_result day_get(struct store *store, struct series *series, int32_t number,
-                        struct day **day, struct failure *failure);
+struct day *day_new(struct store *store, struct series *series, int32_t number);
 
 /**
- * day_columns(store, day, columns, count, failure):
- * Open the files of the ${count} ${columns} (places in the series) that are not open, and bring
- * those of a live day up to date. A column without a file is no failure: day_file then returns
- * NULL.
+ * day_get(store, series, number, columns, waiter, day):
+ * The day ${number} of ${series}, up to date, with its time file open and indexed; pinned, to
+ * be given to day_release. If it has to be opened, the files of ${columns} are as well.
  */
-enum day_result day_columns(struct store *store, struct day *day, const unsigned *columns,
-                            unsigned count, struct failure *failure);
+enum day_result day_get(struct store *store, struct series *series, int32_t number,
+                        struct day_columns columns, struct load_waiter *waiter,
+                        struct day **day);
+
+/**
+ * day_prefetch(store, series, number, columns):
+ * Have that day opened as day_get would, if it is not open, and there is room; nobody waits.
+ */
+void day_prefetch(struct store *store, struct series *series, int32_t number,
+                  struct day_columns columns);
+
+/**
+ * day_open(store, day, columns, waiter):
+ * Open the files of ${columns} that are not open, and bring those of a live day up to date. A
+ * column without a file is no failure: day_file then returns NULL.
+ */
+enum day_result day_open(struct store *store, struct day *day, struct day_columns columns,
+                         struct load_waiter *waiter);
 
 /**
  * day_file(day, column):
@@ -76,21 +102,31 @@ static inline const uint32_t *day_times(const struct day *day)
 }
 
 /**
- * day_live(store, day, columns, count):
- * Whether ${day} may still grow: it is today, or yesterday within "live_grace", or its time
- * file or one of the ${count}
- * ${columns} was changed within "live_window".
+ * day_bounds(store, day, rows, range):
+ * Where among the first ${rows} rows of ${day} the ends of ${range} are to be searched.
  */
-bool day_live(const struct store *store, const struct day *day, const unsigned *columns,
-              unsigned count);
+struct timebounds day_bounds(struct store *store, struct day *day, uint64_t rows,
+                             struct timerange range);
+
+/**
+ * day_fenced(store, day):
+ * Whether there are fences of ${day} that tell of all its rows.
+ */
+bool day_fenced(struct store *store, struct day *day);
+
+/**
+ * day_live(store, day, columns):
+ * Whether ${day} may still grow: it is today, or yesterday within "live_grace", or its time
+ * file or one of the ${columns} was changed within "live_window".
+ */
+bool day_live(const struct store *store, const struct day *day, struct day_columns columns);
 
 /**
  * day_path(series, number, column, path):
  * Write the path, relative to DATA, of a column's file to ${path}; returns ${path}.
  */
-#define DAY_PATH (3 * 65 + 78)
 char *day_path(const struct series *series, int32_t number, unsigned column,
-               char path[DAY_PATH]);
+               char path[DAYFILE_PATH]);
 
 /**
  * day_suspect(store, day):

@@ -7,24 +7,25 @@
 #include <sys/stat.h>
 #include <sys/types.h>
 
+#include "store/filestate.h"
 #include "store/root.h"
+
+/* Room for the path of a column's file, relative to DATA, and its NUL. */
+#define DAYFILE_PATH (3 * 65 + 78)
 
 /* One file, of one column of one day: open, mapped, and known by its identity. */
 
 struct dayfile {
     int fd;
-    const char *at; /* its bytes; NULL if it has none */
-    size_t mapped;  /* bytes mapped: more than size where it is expected to grow */
-    uint64_t size;  /* bytes, as of the last look */
-    int64_t mtime;  /* nanoseconds since the epoch, likewise */
-    dev_t device;
-    ino_t inode;
+    const char *at;         /* its bytes; NULL if it has none */
+    size_t mapped;          /* bytes mapped: more than its size where it is expected to grow */
+    struct filestate state; /* as of the last look */
 };
 
 /* What a look at a file shows, against what was known of it. */
 enum dayfile_change {
     DAYFILE_SAME,
-    DAYFILE_GROWN, /* appended to; size and mtime are brought up to date */
+    DAYFILE_GROWN, /* appended to; its state is brought up to date */
     DAYFILE_OTHER, /* another file, cut off, rewritten, or outgrown its mapping: open it anew */
 };
 

@@ -43,6 +43,12 @@ void names_attach(struct names *names, void *memory, size_t bytes, unsigned owne
 uint32_t names_id(struct names *names, struct slice name);
 
 /**
+ * names_find(names, name):
+ * The number of the valid ${name}; 0 if it is not there.
+ */
+uint32_t names_find(struct names *names, struct slice name);
+
+/**
  * names_of(names, id):
  * The name of the number ${id}: bytes that stay as they are. Of length 0 if there is no such
  * number.

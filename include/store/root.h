@@ -52,6 +52,14 @@ int root_open(const struct root *root, const char *path, int flags);
 int root_stat(const struct root *root, const char *path, struct stat *found);
 
 /**
+ * root_share(root):
+ * The same directory once more, as it is now, whatever root_refresh finds later: for work on
+ * another thread, which may call root_open, root_stat and root_present on it. NULL without
+ * memory. To be given to root_free by the caller's thread.
+ */
+struct root *root_share(const struct root *root);
+
+/**
  * root_free(root):
  * Give back ${root}; NULL is fine.
  */

@@ -7,6 +7,8 @@
 #include "base/failure.h"
 #include "base/slice.h"
 #include "store/days.h"
+#include "store/facts.h"
+#include "store/load.h"
 #include "store/store.h"
 
 /*
@@ -21,16 +23,18 @@ struct series_column {
     unsigned char len;
     bool present; /* some file has this name */
     struct coltype type;
+    uint32_t id; /* the name's number among the facts; 0: none */
 };
 
 struct series {
     struct lru_entry entry;
     char path[3 * 65];                   /* "exchange/symbol/type" */
     struct slice exchange, symbol, type; /* in path */
-    int fd;                              /* the directory */
-    int64_t mtime;    /* nanoseconds, when the directory was read */
-    bool dirty;       /* read too soon after mtime */
-    uint64_t checked; /* store time of the last look */
+    struct fact_names names;             /* their numbers */
+    uint64_t device, inode;              /* the directory */
+    int64_t mtime;                       /* nanoseconds, when the directory was read */
+    bool dirty;                          /* read too soon after mtime */
+    uint64_t checked;                    /* store time of the last look */
     struct days days;
     unsigned column_count;
     unsigned column_room;
@@ -44,14 +48,20 @@ struct series {
 /* Columns of one directory that are known; what exceeds them is left out, with a warning. */
 #define SERIES_COLUMNS_MAX 4096
 
+enum series_result {
+    SERIES_OK,
+    SERIES_WAIT,   /* its directory is being read: the waiter will be woken; then call again */
+    SERIES_FAILED, /* the waiter's failure says why: there is none (404), DATA is missing (503),
+                      an error (500) */
+};
+
 /**
- * series_get(store, exchange, symbol, type, failure):
- * The series of these valid names, up to date and pinned: to be given to series_release. NULL
- * with ${failure} filled in where there is none (404), where DATA is missing (503) or on an
- * error (500).
+ * series_get(store, exchange, symbol, type, waiter, series):
+ * The series of these valid names, up to date and pinned: to be given to series_release.
  */
-struct series *series_get(struct store *store, struct slice exchange, struct slice symbol,
-                          struct slice type, struct failure *failure);
+enum series_result series_get(struct store *store, struct slice exchange, struct slice symbol,
+                              struct slice type, struct load_waiter *waiter,
+                              struct series **series);
 
 /**
  * series_column(series, name):

@@ -3,9 +3,11 @@
 
 #include <stdint.h>
 
+#include "store/facts.h"
 #include "store/lru.h"
 #include "store/root.h"
 #include "system/config.h"
+#include "system/helper.h"
 
 /*
  * What a worker knows of the data root: the series it has met, and the files of days it has
@@ -17,18 +19,25 @@ struct store {
     struct root *root;
     struct lru series;
     struct lru days;
+    struct facts facts;    /* what all workers know */
+    struct helper *helper; /* for what can block; NULL: it is done at once */
+    struct load *loads;    /* under way */
+    unsigned load_count;
     uint64_t files_open;
-    uint64_t now;     /* clock_ms, as of store_begin */
-    int64_t wall;     /* clock_wall, likewise */
-    uint64_t checked; /* when the root was last looked at */
+    uint64_t now;        /* clock_ms, as of store_begin */
+    int64_t wall;        /* clock_wall, likewise */
+    uint64_t checked;    /* when the root was last looked at */
+    uint64_t root_since; /* what was seen at paths before is of another root */
 };
 
 /**
- * store_new(config):
- * A store on the data root of ${config}, which must outlive it. NULL without memory. To be
+ * store_new(config, facts, helper):
+ * A store on the data root of ${config}, with a view of the shared ${facts} (NULL: none), and
+ * ${helper} (NULL: none). ${config} and ${helper} must outlive it. NULL without memory. To be
  * given to store_free.
  */
-struct store *store_new(const struct config *config);
+struct store *store_new(const struct config *config, const struct facts *facts,
+                        struct helper *helper);
 
 /**
  * store_begin(store, now, wall):
@@ -48,7 +57,8 @@ static inline bool store_stale(const struct store *store, uint64_t checked)
 
 /**
  * store_free(store):
- * Give back ${store}, of which nothing may be in use; NULL is fine.
+ * Give back ${store}, of which nothing may be in use; waits for what is under way. NULL is
+ * fine.
  */
 void store_free(struct store *store);
 

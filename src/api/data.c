@@ -25,19 +25,20 @@ enum answer_state data_begin(struct api *api, const struct request *request,
                              struct answer *answer)
 {
     if (query_parse(&answer->query, request->query, api->config, &answer->arena,
-                    &answer->failure) ||
-        gather_begin(&answer->gather, api->store, &answer->query, &answer->arena,
-                     &answer->failure))
+                    &answer->failure))
         return ANSWER_READY;
+    gather_begin(&answer->gather, api->store, &answer->query, answer->waker, &answer->failure);
     return data_more(api, answer);
 }
 
 enum answer_state data_more(struct api *api, struct answer *answer)
 {
     (void)api;
-    switch (gather_step(&answer->gather, &answer->arena, &answer->failure)) {
+    switch (gather_step(&answer->gather, &answer->arena)) {
     case GATHER_MORE:
         return ANSWER_MORE;
+    case GATHER_WAIT:
+        return ANSWER_WAIT;
     case GATHER_DONE:
         finish(answer);
         break;

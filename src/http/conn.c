@@ -20,18 +20,21 @@
 /* Connections over max_connections that are told so; even more are just closed. */
 #define REFUSED_MAX 64
 
+enum conn_state {
+    CONN_HEAD,   /* waiting for a request, or in the middle of its head */
+    CONN_BODY,   /* reading past the body of a request */
+    CONN_ROUTE,  /* the request is there */
+    CONN_GATHER, /* its answer is in the making */
+    CONN_WAIT,   /* ... but something has to be read from disk first */
+    CONN_REPLY,  /* its answer is ready to be sent */
+    CONN_SEND,   /* being sent */
+    CONN_LINGER, /* answered for the last time: what still comes is dropped */
+};
+
 struct conn {
     struct loop_io io;
     struct conn_pool *pool;
-    enum {
-        CONN_HEAD,   /* waiting for a request, or in the middle of its head */
-        CONN_BODY,   /* reading past the body of a request */
-        CONN_ROUTE,  /* the request is there */
-        CONN_GATHER, /* its answer is in the making */
-        CONN_REPLY,  /* its answer is ready to be sent */
-        CONN_SEND,   /* being sent */
-        CONN_LINGER, /* answered for the last time: what still comes is dropped */
-    } state;
+    enum conn_state state;
     struct buf in; /* received and not dealt with, from in_at on */
     size_t in_at;
     struct http1_scan scan;
@@ -68,6 +71,17 @@ struct input {
     size_t len;
 };
 
+/* What the answer waited for is there. */
+static void woken(void *arg)
+{
+    struct conn *conn = arg;
+
+    if (conn->state != CONN_WAIT || conn->io.closing)
+        return;
+    conn->state = CONN_GATHER;
+    loop_yield(conn->pool->loop, &conn->io);
+}
+
 /* Take an exchange for the request that has just been read. Without memory, the connection
  * closes. */
 static struct exchange *begin_exchange(struct conn *conn, const struct request *request)
@@ -80,6 +94,7 @@ static struct exchange *begin_exchange(struct conn *conn, const struct request *
         return NULL;
     }
     exchange->keep_alive = request->keep_alive && !conn->pool->api->draining;
+    exchange->answer.waker = (struct waker){ woken, conn };
     conn->exchange = exchange;
     return exchange;
 }
@@ -179,6 +194,11 @@ static bool read_body(struct conn *conn, struct input *input)
     return true;
 }
 
+static enum conn_state state_after(enum answer_state state)
+{
+    return state == ANSWER_READY ? CONN_REPLY : state == ANSWER_MORE ? CONN_GATHER : CONN_WAIT;
+}
+
 static void route(struct conn *conn)
 {
     struct conn_pool *pool = conn->pool;
@@ -186,7 +206,7 @@ static void route(struct conn *conn)
 
     store_begin(pool->api->store, loop_now(pool->loop), clock_wall());
     enum answer_state state = route_begin(pool->api, &exchange->request, &exchange->answer);
-    conn->state = state == ANSWER_MORE ? CONN_GATHER : CONN_REPLY;
+    conn->state = state_after(state);
     exchange_keep_fields(exchange);
 }
 
@@ -320,6 +340,8 @@ static void drive(struct conn *conn, struct input *input)
         case CONN_GATHER:
             loop_yield(conn->pool->loop, &conn->io);
             return;
+        case CONN_WAIT:
+            return;
         case CONN_REPLY:
             reply(conn);
             loop_expire(conn->pool->loop, &conn->io, conn->pool->config->send_timeout);
@@ -403,8 +425,7 @@ static void resumed(struct loop_io *io)
     struct conn_pool *pool = conn->pool;
 
     store_begin(pool->api->store, loop_now(pool->loop), clock_wall());
-    if (route_more(pool->api, &conn->exchange->answer) == ANSWER_READY)
-        conn->state = CONN_REPLY;
+    conn->state = state_after(route_more(pool->api, &conn->exchange->answer));
     go_on(conn, NULL, 0);
 }
 

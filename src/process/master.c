@@ -50,6 +50,7 @@ struct master {
     int death[2]; /* a pipe whose end workers see when we are gone */
     size_t listener_count;
     int *listeners;
+    struct cpu_list cpus;
     size_t slot_count;
     struct slot *slots;
     bool stopping;
@@ -163,6 +164,7 @@ static int make_slots(struct master *master)
             return -1;
         }
     }
+    master->cpus = cpus;
     master->slot_count = config->workers == 0 ? cpus.count : config->workers;
     master->slots = calloc(master->slot_count, sizeof(struct slot));
     if (master->slots == NULL)
@@ -185,6 +187,7 @@ static _Noreturn void become_worker(struct master *master, size_t place, int rea
         .listeners = master->listeners,
         .slot = (int)place,
         .cpu = master->slots[place].cpu,
+        .cpus = master->cpus,
         .ready_fd = ready_fd,
         .master_fd = master->death[0],
     };

@@ -11,11 +11,13 @@
 #include "base/title.h"
 #include "http/conn.h"
 #include "store/store.h"
+#include "system/helper.h"
 #include "system/loop.h"
 
 struct worker {
     const struct heritage *heritage;
     struct loop *loop;
+    struct helper *helper;
     struct store *store;
     struct api api;
     struct conn_pool *conns;
@@ -55,6 +57,14 @@ static void on_signal(void *arg)
         drain(worker);
 }
 
+static void on_helped(void *arg)
+{
+    struct worker *worker = arg;
+
+    store_begin(worker->store, loop_now(worker->loop), clock_wall());
+    helper_reap(worker->helper);
+}
+
 static bool is_done(const struct worker *worker)
 {
     if (worker->stopping)
@@ -79,6 +89,10 @@ static int serve(struct worker *worker)
     if (signal_fd < 0 || loop_watch(worker->loop, signal_fd, on_signal, worker) ||
         loop_watch(worker->loop, heritage->master_fd, on_master_gone, worker)) {
         log_error("worker %d: cannot watch for signals: %m", heritage->slot);
+        return WORKER_EXIT_HOPELESS;
+    }
+    if (loop_watch(worker->loop, helper_fd(worker->helper), on_helped, worker)) {
+        log_error("worker %d: cannot watch its helpers: %m", heritage->slot);
         return WORKER_EXIT_HOPELESS;
     }
     if (write(heritage->ready_fd, "R", 1) != 1) {
@@ -111,7 +125,9 @@ int worker_run(const struct heritage *heritage)
     }
 
     worker.loop = loop_new(heritage->engine);
-    worker.store = store_new(heritage->config);
+    worker.helper = helper_new((unsigned)heritage->config->helpers, &heritage->cpus);
+    if (worker.helper != NULL)
+        worker.store = store_new(heritage->config, NULL, worker.helper);
     worker.api = (struct api){ .config = heritage->config, .store = worker.store };
     if (worker.loop != NULL && worker.store != NULL)
         worker.conns = conn_pool_new(worker.loop, &worker.api, heritage->config);
@@ -122,6 +138,7 @@ int worker_run(const struct heritage *heritage)
 
     conn_pool_free(worker.conns);
     store_free(worker.store);
+    helper_free(worker.helper);
     loop_free(worker.loop);
     return code;
 }

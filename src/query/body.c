@@ -60,11 +60,16 @@ static int open_source(struct body *body, struct source *source)
 {
     struct gather *gather = body->gather;
     unsigned place = gather->columns[body->column];
-    char path[DAY_PATH];
+    char path[DAYFILE_PATH];
 
     source->planned = &body->plan->days[body->day];
     source->facts = &gather->days[source->planned->day];
-    if (gather_open(gather, source->facts, body->column, &source->day)) {
+    enum gather_state state;
+
+    while ((state = gather_open(gather, source->facts, body->column, &source->day)) ==
+           GATHER_WAIT)
+        helper_wait(gather->store->helper);
+    if (state != GATHER_DONE) {
         log_error(
             "%s is not the file any more that an answer began with: the answer ends short",
             day_path(gather->series, source->facts->number, place, path));
@@ -185,7 +190,7 @@ static bool choice_was_sound(const struct body *body, const struct source *sourc
 static uint64_t copy_out(struct body *body, const struct source *source, struct batch *batch)
 {
     struct copying c = { .body = body, .source = source };
-    char path[DAY_PATH];
+    char path[DAYFILE_PATH];
 
     c.to = body->scratch + body->scratch_used;
     c.room = (SCRATCH_BYTES - body->scratch_used) / source->size;
@@ -290,7 +295,7 @@ static void let_go(struct body *body)
 
 bool body_whole(struct body *body)
 {
-    char path[DAY_PATH];
+    char path[DAYFILE_PATH];
 
     for (unsigned i = 0; i < body->use_count; i++) {
         const struct body_use *use = &body->uses[i];

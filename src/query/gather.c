@@ -9,31 +9,35 @@
 #define DAYS_PER_STEP 64
 #define TRIES 8
 
+/* Days read from disk at once, beside the one waited for. */
+#define PREFETCH 15
+
 /*
  * Files that one answer keeps open for itself; of more, and of any while max_mapped is reached,
  * it opens each when it comes to it.
  */
 #define HELD_MAX 64
 
-static int out_of_memory(struct failure *failure)
+static int out_of_memory(struct gather *gather)
 {
-    return failure_set(failure, 503, NULL, "out of memory");
+    return failure_set(gather->failure, 503, NULL, "out of memory");
 }
 
 /* The places of the columns; "nanos" beside them if it is needed to choose rows. */
-static int find_columns(struct gather *gather, struct arena *arena, struct failure *failure)
+static int find_columns(struct gather *gather, struct arena *arena)
 {
     const struct query *query = gather->query;
     int nanos = query->fractional ? series_column(gather->series, SLICE("nanos")) : -1;
 
     gather->columns = arena_take(arena, (query->column_count + 1) * sizeof(unsigned));
     if (gather->columns == NULL)
-        return out_of_memory(failure);
+        return out_of_memory(gather);
     for (unsigned i = 0; i < query->column_count; i++) {
         int place = series_column(gather->series, query->columns[i]);
 
         if (place < 0)
-            return failure_set(failure, 404, "columns", "column '%.*s' does not exist in %s",
+            return failure_set(gather->failure, 404, "columns",
+                               "column '%.*s' does not exist in %s",
                                SLICE_ARG(query->columns[i]), gather->series->path);
         gather->columns[i] = (unsigned)place;
     }
@@ -55,29 +59,57 @@ static struct timerange whole_seconds(struct timerange range)
     return range;
 }
 
-int gather_begin(struct gather *gather, struct store *store, const struct query *query,
-                 struct arena *arena, struct failure *failure)
+void gather_begin(struct gather *gather, struct store *store, const struct query *query,
+                  struct waker waker, struct failure *failure)
 {
-    *gather = (struct gather){ .store = store, .query = query };
-    gather->series = series_get(store, query->exchange, query->symbol, query->type, failure);
-    if (gather->series == NULL || find_columns(gather, arena, failure))
-        return -1;
+    *gather = (struct gather){
+        .store = store,
+        .query = query,
+        .failure = failure,
+        .waiter = { .waker = waker, .failure = failure },
+    };
+}
 
-    /* Late and early rows lie in the files of the days beside the range. */
+/* Which days there are to look at. */
+static int find_days(struct gather *gather, struct arena *arena)
+{
+    const struct query *query = gather->query;
     const struct days *days = &gather->series->days;
-    int32_t first = (int32_t)(query->range.start / DATE_SECONDS);
-    int32_t last = (int32_t)(query->range.end / DATE_SECONDS);
-    if (days_count(days, first, last) > store->config->max_days)
-        return failure_set(failure, 400, "start",
+    uint64_t most = gather->store->config->max_days;
+
+    gather->first = (int32_t)(query->range.start / DATE_SECONDS);
+    gather->last = (int32_t)(query->range.end / DATE_SECONDS);
+    if (days_count(days, gather->first, gather->last) > most)
+        return failure_set(gather->failure, 400, "start",
                            "the range holds more than %llu days with data",
-                           (unsigned long long)store->config->max_days);
-    gather->room = days_count(days, first - 1, last + 1);
-    gather->last = last + 1;
-    gather->next = days_next(days, first - 1, gather->last);
+                           (unsigned long long)most);
+    /* Late and early rows lie in the files of the days beside the range. */
+    gather->room = days_count(days, gather->first - 1, gather->last + 1);
+    gather->next = days_next(days, gather->first - 1, gather->last + 1);
     gather->range = gather->use_nanos ? query->range : whole_seconds(query->range);
     gather->days = arena_take_zeroed(arena, gather->room, sizeof(struct gather_day));
     gather->skipped = arena_take(arena, gather->room * sizeof(int32_t));
-    return gather->days == NULL || gather->skipped == NULL ? out_of_memory(failure) : 0;
+    return gather->days == NULL || gather->skipped == NULL ? out_of_memory(gather) : 0;
+}
+
+/* What has to be known before any day is looked at. */
+static enum gather_state find_series(struct gather *gather, struct arena *arena)
+{
+    const struct query *query = gather->query;
+
+    switch (series_get(gather->store, query->exchange, query->symbol, query->type,
+                       &gather->waiter, &gather->series)) {
+    case SERIES_WAIT:
+        gather->series = NULL;
+        return GATHER_WAIT;
+    case SERIES_FAILED:
+        gather->series = NULL;
+        return GATHER_FAILED;
+    case SERIES_OK:
+        break;
+    }
+    return find_columns(gather, arena) || find_days(gather, arena) ? GATHER_FAILED
+                                                                   : GATHER_DONE;
 }
 
 /* Rows of one file, as far as its records are whole; 0 if it is not there. */
@@ -87,12 +119,18 @@ static uint64_t rows_of(const struct gather *gather, const struct day *day, unsi
 
     if (place == SERIES_TIME)
         return day->index.rows;
-    return file == NULL ? 0 : file->size / gather->series->columns[place].type.size;
+    return file == NULL ? 0 : file->state.size / gather->series->columns[place].type.size;
+}
+
+/* The columns that a day must have open. */
+static struct day_columns needed_columns(const struct gather *gather)
+{
+    return (struct day_columns){ gather->columns, gather->needed_count };
 }
 
 struct selection {
     const struct gather *gather;
-    const struct day *day;
+    struct day *day;
     uint64_t rows;
     bool use_nanos;
     struct timespan span;
@@ -109,7 +147,7 @@ static void select_rows(void *arg)
     if (s->use_nanos)
         nanos = (const void *)day_file(s->day, s->gather->columns[s->gather->column_count])->at;
     s->span = timeindex_select(&s->day->index, day_times(s->day), nanos, s->rows, range,
-                               timeindex_bounds_all(s->rows));
+                               day_bounds(s->gather->store, s->day, s->rows, range));
 }
 
 static uint64_t nanos_rows(const struct gather *gather, const struct day *day)
@@ -131,7 +169,7 @@ static void explain_rows(const struct gather *gather, const struct day *day, uns
                          const char *path, struct failure *failure)
 {
     const struct series_column *column = &gather->series->columns[place];
-    uint64_t rows = day->index.rows, bytes = day_file(day, place)->size;
+    uint64_t rows = day->index.rows, bytes = day_file(day, place)->state.size;
     char type[COLTYPE_NAME];
 
     failure_set(failure, 500, NULL, "%s has %llu rows of %s where time has %llu%s", path,
@@ -146,7 +184,7 @@ static void explain_rows(const struct gather *gather, const struct day *day, uns
 static bool is_whole(const struct gather *gather, const struct day *day,
                      struct failure *failure)
 {
-    char path[DAY_PATH];
+    char path[DAYFILE_PATH];
 
     for (unsigned i = 0; i < gather->needed_count; i++) {
         unsigned place = gather->columns[i];
@@ -177,14 +215,9 @@ static uint64_t common_rows(const struct gather *gather, const struct day *day)
     return least;
 }
 
-static struct gather_file remember(const struct dayfile *file)
-{
-    return (struct gather_file){ file->device, file->inode, file->size, file->mtime };
-}
-
 /* Take the day's rows into the facts. */
 static int add_day(struct gather *gather, struct day *day, bool live, struct timespan span,
-                   struct arena *arena, struct failure *failure)
+                   struct arena *arena)
 {
     struct gather_day *added = &gather->days[gather->day_count];
 
@@ -195,13 +228,12 @@ static int add_day(struct gather *gather, struct day *day, bool live, struct tim
         added->day = day;
         day_hold(gather->store, day);
     } else {
-        added->files =
-            arena_take(arena, (gather->needed_count + 1) * sizeof(struct gather_file));
+        added->files = arena_take(arena, (gather->needed_count + 1) * sizeof(struct filestate));
         if (added->files == NULL)
-            return out_of_memory(failure);
+            return out_of_memory(gather);
         for (unsigned i = 0; i < gather->needed_count; i++)
-            added->files[i] = remember(day_file(day, gather->columns[i]));
-        added->files[gather->needed_count] = remember(day_file(day, SERIES_TIME));
+            added->files[i] = day_file(day, gather->columns[i])->state;
+        added->files[gather->needed_count] = day_file(day, SERIES_TIME)->state;
     }
     gather->day_count++;
     gather->rows += span.count;
@@ -214,18 +246,17 @@ static bool steps_back(const struct day *day, uint64_t rows)
 }
 
 /* The rows of one day, which is held. DAY_CHANGED: start again. */
-static enum day_result weigh(struct gather *gather, struct day *day, struct arena *arena,
-                             struct failure *failure)
+static enum day_result weigh(struct gather *gather, struct day *day, struct arena *arena)
 {
     struct selection s = { .gather = gather, .day = day, .rows = day->index.rows };
-    char path[DAY_PATH];
+    char path[DAYFILE_PATH];
 
     if (guard_run(select_rows, &s))
         return DAY_CHANGED;
     if (s.span.count == 0)
         return DAY_OK;
     enum day_result result =
-        day_columns(gather->store, day, gather->columns, gather->needed_count, failure);
+        day_open(gather->store, day, needed_columns(gather), &gather->waiter);
     if (result != DAY_OK)
         return result;
 
@@ -235,17 +266,19 @@ static enum day_result weigh(struct gather *gather, struct day *day, struct aren
     if (s.span.count == 0)
         return DAY_OK;
 
-    bool live = day_live(gather->store, day, gather->columns, gather->needed_count);
+    bool live = day_live(gather->store, day, needed_columns(gather));
     if (!live && gather->query->missing != CONFIG_MISSING_PREFIX &&
-        !is_whole(gather, day, failure)) {
-        /* No damage by hearsay: its files may have grown since they were looked at. */
-        if (day->checked != gather->store->now)
-            return DAY_AGAIN;
-        if (gather->query->missing == CONFIG_MISSING_ERROR) {
-            log_error("damaged day: %s", failure->reason);
+        !is_whole(gather, day, gather->failure)) {
+        bool hearsay = day->checked != gather->store->now;
+
+        if (!hearsay && gather->query->missing == CONFIG_MISSING_ERROR) {
+            log_error("damaged day: %s", gather->failure->reason);
             return DAY_FAILED;
         }
-        *failure = (struct failure){ 0 };
+        *gather->failure = (struct failure){ 0 };
+        /* No damage by hearsay: its files may have grown since they were looked at. */
+        if (hearsay)
+            return DAY_AGAIN;
         gather->skipped[gather->skipped_count++] = day->number;
         return DAY_OK;
     }
@@ -256,17 +289,18 @@ static enum day_result weigh(struct gather *gather, struct day *day, struct aren
     if (s.span.count == 0)
         return DAY_OK;
     if (gather->store->config->unsorted == CONFIG_UNSORTED_ERROR && steps_back(day, rows)) {
-        failure_set(failure, 500, NULL, "%s steps back in time at row %llu (counted from 0)",
+        failure_set(gather->failure, 500, NULL,
+                    "%s steps back in time at row %llu (counted from 0)",
                     day_path(gather->series, day->number, SERIES_TIME, path),
                     (unsigned long long)day->index.first_step);
-        log_error("%s", failure->reason);
+        log_error("%s", gather->failure->reason);
         return DAY_FAILED;
     }
-    return add_day(gather, day, live, s.span, arena, failure) ? DAY_FAILED : DAY_OK;
+    return add_day(gather, day, live, s.span, arena) ? DAY_FAILED : DAY_OK;
 }
 
 /* Room for one more day: some may have appeared since gather_begin counted them. */
-static int make_room(struct gather *gather, struct arena *arena, struct failure *failure)
+static int make_room(struct gather *gather, struct arena *arena)
 {
     unsigned room = 2 * gather->room + 1;
 
@@ -275,7 +309,7 @@ static int make_room(struct gather *gather, struct arena *arena, struct failure 
     struct gather_day *days = arena_take_zeroed(arena, room, sizeof(struct gather_day));
     int32_t *skipped = arena_take(arena, room * sizeof(int32_t));
     if (days == NULL || skipped == NULL)
-        return out_of_memory(failure);
+        return out_of_memory(gather);
     memcpy(days, gather->days, gather->day_count * sizeof(struct gather_day));
     memcpy(skipped, gather->skipped, gather->skipped_count * sizeof(int32_t));
     gather->days = days;
@@ -284,58 +318,97 @@ static int make_room(struct gather *gather, struct arena *arena, struct failure 
     return 0;
 }
 
-static int gather_one(struct gather *gather, int32_t number, struct arena *arena,
-                      struct failure *failure)
+/* While the disk is read for one day, have it read for those that follow, too. */
+static void prefetch(struct gather *gather)
 {
-    char iso[11];
+    const struct days *days = &gather->series->days;
+    int32_t number = gather->next;
 
-    for (int tries = 0; tries < TRIES; tries++) {
-        struct day *day;
-        enum day_result result = day_get(gather->store, gather->series, number, &day, failure);
-
-        if (result == DAY_ABSENT)
-            return 0;
-        if (result == DAY_OK) {
-            result = weigh(gather, day, arena, failure);
-            if (result == DAY_CHANGED)
-                day_drop(gather->store, day);
-            else if (result == DAY_AGAIN)
-                day_suspect(gather->store, day);
-            day_release(gather->store, day);
-        }
-        if (result == DAY_OK)
-            return 0;
-        if (result == DAY_FAILED)
-            return -1;
+    for (unsigned i = 0; i < PREFETCH; i++) {
+        number = days_next(days, number + 1, gather->last);
+        if (number > gather->last)
+            return;
+        day_prefetch(gather->store, gather->series, number, needed_columns(gather));
     }
-    return failure_set(failure, 503, NULL, "%s of %s is being replaced", date_iso(number, iso),
-                       gather->series->path);
 }
 
-enum gather_state gather_step(struct gather *gather, struct arena *arena,
-                              struct failure *failure)
+/* Look at the next day. */
+static enum day_result gather_one(struct gather *gather, struct arena *arena)
 {
+    struct store *store = gather->store;
+    bool inside = gather->next >= gather->first && gather->next <= gather->last;
+    struct day_columns none = { NULL, 0 };
+    struct day *day;
+    enum day_result result =
+        day_get(store, gather->series, gather->next, inside ? needed_columns(gather) : none,
+                &gather->waiter, &day);
+
+    if (result != DAY_OK)
+        return result;
+    result = weigh(gather, day, arena);
+    if (result == DAY_CHANGED)
+        day_drop(store, day);
+    else if (result == DAY_AGAIN)
+        day_suspect(store, day);
+    day_release(store, day);
+    return result;
+}
+
+/* As far as one turn goes, or until something has to be waited for. */
+static enum gather_state look_at_days(struct gather *gather, struct arena *arena)
+{
+    int32_t end = gather->last + 1;
+    char iso[11];
+
+    for (int budget = DAYS_PER_STEP; budget > 0; budget--) {
+        if (gather->next > end)
+            return GATHER_DONE;
+        if (make_room(gather, arena))
+            return GATHER_FAILED;
+        switch (gather_one(gather, arena)) {
+        case DAY_OK:
+        case DAY_ABSENT:
+            gather->tries = 0;
+            gather->next = days_next(&gather->series->days, gather->next + 1, end);
+            break;
+        case DAY_WAIT:
+            prefetch(gather);
+            return GATHER_WAIT;
+        case DAY_CHANGED:
+        case DAY_AGAIN:
+            if (++gather->tries < TRIES)
+                break;
+            failure_set(gather->failure, 503, NULL, "%s of %s is being replaced",
+                        date_iso(gather->next, iso), gather->series->path);
+            return GATHER_FAILED;
+        case DAY_FAILED:
+            return GATHER_FAILED;
+        }
+    }
+    return gather->next > end ? GATHER_DONE : GATHER_MORE;
+}
+
+enum gather_state gather_step(struct gather *gather, struct arena *arena)
+{
+    if (gather->series == NULL) {
+        enum gather_state state = find_series(gather, arena);
+
+        if (state != GATHER_DONE)
+            return state;
+    }
     if (gather->range.start > gather->range.end)
         return GATHER_DONE;
-    for (int budget = DAYS_PER_STEP; budget > 0; budget--) {
-        if (gather->next > gather->last)
-            return GATHER_DONE;
-        if (make_room(gather, arena, failure) ||
-            gather_one(gather, gather->next, arena, failure))
-            return GATHER_FAILED;
-        gather->next = days_next(&gather->series->days, gather->next + 1, gather->last);
-    }
-    return gather->next > gather->last ? GATHER_DONE : GATHER_MORE;
+    return look_at_days(gather, arena);
 }
 
 /* Whether a file is still the one that was gathered. */
-static bool is_planned(const struct dayfile *file, const struct gather_file *planned, bool live)
+static bool is_planned(const struct dayfile *file, const struct filestate *planned, bool live)
 {
-    if (file == NULL || file->device != planned->device || file->inode != planned->inode)
+    if (file == NULL || !filestate_id_same(file->state.id, planned->id))
         return false;
     if (live)
-        return file->size >= planned->size;
-    return file->size == planned->size && file->mtime == planned->mtime;
+        return file->state.size >= planned->size;
+    return file->state.size == planned->size && file->state.mtime == planned->mtime;
 }
 
 /* Whether the files that an answer needs now are those that were gathered. */
@@ -352,40 +425,45 @@ static bool is_as_gathered(const struct gather *gather, const struct gather_day 
             is_planned(day_file(found, gather->columns[nanos]), &day->files[nanos], day->live));
 }
 
-int gather_open(struct gather *gather, const struct gather_day *day, unsigned column,
-                struct day **found)
+enum gather_state gather_open(struct gather *gather, const struct gather_day *day,
+                              unsigned column, struct day **found)
 {
-    unsigned wanted[2] = { gather->columns[column] };
-    unsigned count = 1;
-    struct failure ignored = { 0 };
+    static struct failure ignored; /* an answer under way cannot tell it */
+    struct store *store = gather->store;
+    unsigned places[2] = { gather->columns[column] };
+    struct day_columns wanted = { places, 1 };
 
     if (day->day != NULL) {
         *found = day->day;
-        day_hold(gather->store, day->day);
-        return 0;
+        day_hold(store, day->day);
+        return GATHER_DONE;
     }
+    gather->waiter.failure = &ignored;
     if (gather->use_nanos)
-        wanted[count++] = gather->columns[gather->column_count];
+        places[wanted.count++] = gather->columns[gather->column_count];
     for (int tries = 0; tries < TRIES; tries++) {
         enum day_result result =
-            day_get(gather->store, gather->series, day->number, found, &ignored);
+            day_get(store, gather->series, day->number, wanted, &gather->waiter, found);
 
-        if (result != DAY_OK)
-            return -1;
-        result = day_columns(gather->store, *found, wanted, count, &ignored);
-        if (result == DAY_OK && is_as_gathered(gather, day, column, *found))
-            return 0;
         if (result == DAY_CHANGED)
-            day_drop(gather->store, *found);
-        day_release(gather->store, *found);
+            continue;
+        if (result != DAY_OK)
+            return result == DAY_WAIT ? GATHER_WAIT : GATHER_FAILED;
+        result = day_open(store, *found, wanted, &gather->waiter);
+        if (result == DAY_OK && is_as_gathered(gather, day, column, *found))
+            return GATHER_DONE;
+        if (result == DAY_CHANGED)
+            day_drop(store, *found);
+        day_release(store, *found);
         if (result != DAY_CHANGED)
-            return -1;
+            return result == DAY_WAIT ? GATHER_WAIT : GATHER_FAILED;
     }
-    return -1;
+    return GATHER_FAILED;
 }
 
 void gather_end(struct gather *gather)
 {
+    load_leave(&gather->waiter);
     for (unsigned i = 0; i < gather->day_count; i++) {
         if (gather->days[i].day != NULL)
             day_release(gather->store, gather->days[i].day);

@@ -173,8 +173,8 @@ static void touch(struct set *set, unsigned way, uint64_t now)
         shared_store_32(&set->stamps[way], stamp);
 }
 
-bool cache_find(const struct cache *cache, struct cache_key key, uint64_t now, uint64_t *value,
-                struct cache_hint *hint)
+bool cache_find_first(const struct cache *cache, struct cache_key key, uint64_t now,
+                      uint64_t *value, unsigned count, struct cache_hint *hint)
 {
     struct home home = home_of(cache, key);
     struct set *set = set_at(cache, home.place);
@@ -189,7 +189,7 @@ bool cache_find(const struct cache *cache, struct cache_key key, uint64_t now, u
         if (way < CACHE_WAYS) {
             const uint64_t *at = way_at(cache, set, way) + 2;
 
-            for (unsigned i = 0; i < cache->value_words; i++)
+            for (unsigned i = 0; i < count; i++)
                 value[i] = shared_load(&at[i]);
         }
         shared_fence_load();
@@ -206,6 +206,12 @@ bool cache_find(const struct cache *cache, struct cache_key key, uint64_t now, u
     }
     stats_add(STATS_cache_races, 1);
     return false;
+}
+
+bool cache_find(const struct cache *cache, struct cache_key key, uint64_t now, uint64_t *value,
+                struct cache_hint *hint)
+{
+    return cache_find_first(cache, key, now, value, cache->value_words, hint);
 }
 
 bool cache_read(const struct cache *cache, const struct cache_hint *hint, uint64_t now,

@@ -1,215 +1,40 @@
 #include "store/day.h"
 
-#include <errno.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/guard.h"
-#include "base/log.h"
 #include "base/name.h"
-
-/* How often a day that changes under our eyes is tried again. */
-#define TRIES 8
+#include "store/dayfetch.h"
+#include "store/dayfresh.h"
 
 static struct day *of_entry(struct lru_entry *entry)
 {
     return (struct day *)((char *)entry - offsetof(struct day, entry));
 }
 
-static struct slice column_name(const struct series *series, unsigned column)
-{
-    return (struct slice){ series->columns[column].name, series->columns[column].len };
-}
-
 char *day_path(const struct series *series, int32_t number, unsigned column,
-               char path[DAY_PATH])
+               char path[DAYFILE_PATH])
 {
+    const struct series_column *named = &series->columns[column];
     size_t len = strlen(series->path);
 
     memcpy(path, series->path, len);
     path[len] = '/';
-    name_file(column_name(series, column), number, path + len + 1);
+    name_file((struct slice){ named->name, named->len }, number, path + len + 1);
     return path;
 }
 
-/* Whether the system is out of something that a file less would give back. */
-static bool is_shortage(int error)
-{
-    return error == EMFILE || error == ENFILE || error == ENOMEM;
-}
-
-static enum day_result failed(const struct day *day, unsigned column, struct failure *failure)
-{
-    char path[DAY_PATH];
-
-    day_path(day->series, day->number, column, path);
-    if (is_shortage(errno))
-        failure_set(failure, 503, NULL, "out of files or memory");
-    else if (errno == EINVAL)
-        failure_set(failure, 500, NULL, "%s is not a regular file", path);
-    else if (errno == EXDEV || errno == ELOOP)
-        failure_set(failure, 500, NULL,
-                    "%s is a link that leads out of the data directory, or in circles", path);
-    else
-        failure_set(failure, 500, NULL, "%s cannot be read: %s", path, strerror(errno));
-    log_error("%s: %s", path, failure->reason);
-    return DAY_FAILED;
-}
-
-static bool in_window(const struct store *store, const struct dayfile *file)
-{
-    int64_t window = (int64_t)store->config->live_window * 1000000;
-
-    return store->wall * 1000000000 - file->mtime < window;
-}
-
-/* Live by the calendar, whatever its files say. */
-static bool is_current(const struct store *store, int32_t number)
-{
-    int64_t grace = (int64_t)(store->config->live_grace / 1000);
-
-    return number == store->wall / DATE_SECONDS ||
-           (number == store->wall / DATE_SECONDS - 1 && store->wall % DATE_SECONDS < grace);
-}
-
-bool day_live(const struct store *store, const struct day *day, const unsigned *columns,
-              unsigned count)
-{
-    if (is_current(store, day->number) || in_window(store, day->files[SERIES_TIME]))
-        return true;
-    for (unsigned i = 0; i < count; i++) {
-        const struct dayfile *file = day_file(day, columns[i]);
-
-        if (file != NULL && in_window(store, file))
-            return true;
-    }
-    return false;
-}
-
-/* Make room in files for all columns of the series. */
-static int make_places(struct day *day)
-{
-    unsigned count = day->series->column_count;
-
-    if (day->file_count >= count)
-        return 0;
-    struct dayfile **files = realloc(day->files, count * sizeof(struct dayfile *));
-    if (files == NULL)
-        return -1;
-    day->files = files;
-    bool *absent = realloc(day->absent, count * sizeof(bool));
-    if (absent == NULL)
-        return -1;
-    day->absent = absent;
-    for (; day->file_count < count; day->file_count++) {
-        files[day->file_count] = NULL;
-        absent[day->file_count] = false;
-    }
-    return 0;
-}
-
-/* Open and map one file. DAY_OK with none where there is none. */
-static enum day_result open_file(struct store *store, struct day *day, unsigned column,
-                                 struct failure *failure)
-{
-    char path[DAY_PATH];
-
-    /* What answers under way hold may exceed the limit: a slow reader must not keep others from
-     * theirs. */
-    while (store->files_open >= store->config->max_mapped && lru_evict(&store->days))
-        ;
-    struct dayfile *file;
-    day_path(day->series, day->number, column, path);
-    do {
-        file = dayfile_open(store->root, path);
-    } while (file == NULL && is_shortage(errno) && lru_evict(&store->days));
-    day->absent[column] = file == NULL && errno == ENOENT;
-    if (file == NULL)
-        return errno == ENOENT ? DAY_OK : failed(day, column, failure);
-    if (dayfile_map(file, is_current(store, day->number) || in_window(store, file))) {
-        int saved = errno;
-        dayfile_close(file);
-        errno = saved;
-        return failed(day, column, failure);
-    }
-    day->files[column] = file;
-    store->files_open++;
-    log_debug("%s: opened, %llu bytes", path, (unsigned long long)file->size);
-    return DAY_OK;
-}
-
-/* What the path of a column's file leads to now: the same path by which it would be opened. */
-static enum dayfile_change compare_path(const struct store *store, const struct day *day,
-                                        unsigned column)
-{
-    char path[DAY_PATH];
-    struct stat found;
-    struct dayfile *file = day->files[column];
-
-    if (root_stat(store->root, day_path(day->series, day->number, column, path), &found))
-        return file == NULL && errno == ENOENT ? DAYFILE_SAME : DAYFILE_OTHER;
-    return file == NULL ? DAYFILE_OTHER : dayfile_compare(file, &found);
-}
-
-/* Compare all that is known of the day with the disk. False if it is another day now. */
-static bool refresh(struct store *store, struct day *day)
-{
-    for (unsigned column = 0; column < day->file_count; column++) {
-        if (day->files[column] == NULL && !day->absent[column])
-            continue;
-        if (compare_path(store, day, column) != DAYFILE_OTHER)
-            continue;
-        if (day->files[column] != NULL)
-            return false;
-        day->absent[column] = false; /* it has appeared: to be opened when it is asked for */
-    }
-    day->checked = store->now;
-    return true;
-}
-
-static void index_times(void *arg)
-{
-    struct day *day = arg;
-    uint64_t rows = day->files[SERIES_TIME]->size / sizeof(uint32_t);
-
-    timeindex_extend(&day->index, day_times(day), rows);
-}
-
-/* Know the order of all rows. */
-static enum day_result bring_index(struct day *day, struct failure *failure)
-{
-    char path[DAY_PATH];
-
-    if (day->index.rows == day->files[SERIES_TIME]->size / sizeof(uint32_t))
-        return DAY_OK;
-    if (guard_run(index_times, day)) {
-        /* Cut off, or the disk fails: a second look tells which. */
-        if (dayfile_look(day->files[SERIES_TIME]) == DAYFILE_OTHER)
-            return DAY_CHANGED;
-        errno = EIO;
-        return failed(day, SERIES_TIME, failure);
-    }
-    if (day->index.steps_back && !day->told) {
-        day->told = true;
-        log_notice("%s steps back in time at row %llu (counted from 0)",
-                   day_path(day->series, day->number, SERIES_TIME, path),
-                   (unsigned long long)day->index.first_step);
-    }
-    return DAY_OK;
-}
-
-static uint64_t hash_day(const struct series *series, int32_t number)
+static uint64_t hash_of(const struct series *series, int32_t number)
 {
     uintptr_t key[2] = { (uintptr_t)series, (uintptr_t)number };
 
     return lru_hash(key, sizeof(key), 2);
 }
 
-static struct day *find(struct store *store, const struct series *series, int32_t number,
-                        uint64_t hash)
+static struct day *find(const struct store *store, const struct series *series, int32_t number)
 {
-    struct lru_entry *entry = lru_first(&store->days, hash);
+    struct lru_entry *entry = lru_first(&store->days, hash_of(series, number));
 
     for (; entry != NULL; entry = lru_next(entry)) {
         struct day *day = of_entry(entry);
@@ -220,104 +45,150 @@ static struct day *find(struct store *store, const struct series *series, int32_
     return NULL;
 }
 
-/* A day that is known: look whether it is still so. */
-static enum day_result look_again(struct store *store, struct day *day, struct failure *failure)
+struct day *day_new(struct store *store, struct series *series, int32_t number)
 {
-    struct dayfile *time = day->files[SERIES_TIME];
+    struct day *day = calloc(1, sizeof(*day));
 
-    if (store_stale(store, day->checked) && !refresh(store, day))
-        return DAY_CHANGED;
-    if ((is_current(store, day->number) || in_window(store, time)) &&
-        dayfile_look(time) == DAYFILE_OTHER)
-        return DAY_CHANGED;
-    return bring_index(day, failure);
+    if (day == NULL)
+        return NULL;
+    day->series = series;
+    day->number = number;
+    day->checked = store->now;
+    series_hold(store, series);
+    lru_add(&store->days, &day->entry, hash_of(series, number));
+    return day;
 }
 
-/* A day that is not known: open its time file. */
-static enum day_result open_day(struct store *store, struct series *series, int32_t number,
-                                uint64_t hash, struct day **day, struct failure *failure)
+/* What came of the wait that is over, if there was one. */
+static enum day_result heed(const struct load_waiter *waiter)
 {
-    struct day *fresh = calloc(1, sizeof(*fresh));
-    enum day_result result = DAY_FAILED;
+    static const enum day_result results[] = {
+        [LOAD_OK] = DAY_OK,    [LOAD_ABSENT] = DAY_ABSENT, [LOAD_CHANGED] = DAY_CHANGED,
+        [LOAD_AGAIN] = DAY_OK, [LOAD_FAILED] = DAY_FAILED,
+    };
 
-    if (fresh == NULL) {
-        failure_set(failure, 503, NULL, "out of memory");
-        return DAY_FAILED;
-    }
-    fresh->series = series;
-    fresh->number = number;
-    fresh->checked = store->now;
-    series_hold(store, series);
-    if (make_places(fresh))
-        failure_set(failure, 503, NULL, "out of memory");
-    else
-        result = open_file(store, fresh, SERIES_TIME, failure);
-    if (result == DAY_OK && fresh->absent[SERIES_TIME])
-        result = DAY_ABSENT;
-    if (result == DAY_OK)
-        result = bring_index(fresh, failure);
-    if (result != DAY_OK) {
-        day_free(store, &fresh->entry);
-        return result;
-    }
-    lru_add(&store->days, &fresh->entry, hash);
-    *day = fresh;
-    return DAY_OK;
+    return waiter->settled ? results[waiter->result] : DAY_OK;
 }
 
 enum day_result day_get(struct store *store, struct series *series, int32_t number,
-                        struct day **day, struct failure *failure)
+                        struct day_columns columns, struct load_waiter *waiter,
+                        struct day **day)
 {
-    uint64_t hash = hash_day(series, number);
-    enum day_result result = DAY_CHANGED;
+    enum day_result result;
+    struct day *found;
 
-    for (int tries = 0; result == DAY_CHANGED && tries < TRIES; tries++) {
-        *day = find(store, series, number, hash);
-        if (*day == NULL) {
-            result = open_day(store, series, number, hash, day, failure);
+    do {
+        result = heed(waiter);
+        found = find(store, series, number);
+        load_leave(waiter); /* which held it until it was found */
+        if (result != DAY_OK)
+            return result;
+        if (found != NULL) {
+            result = dayfresh_look(store, found, waiter);
         } else {
-            result = look_again(store, *day, failure);
-            if (result != DAY_OK)
-                lru_drop(&store->days, &(*day)->entry);
+            dayfetch_day(store, series, number, columns, waiter);
+            result = DAY_WAIT;
         }
+    } while (result == DAY_WAIT && waiter->settled);
+
+    if (result == DAY_OK) {
+        lru_pin(&store->days, &found->entry);
+        *day = found;
+    } else if (result == DAY_CHANGED) {
+        day_drop(store, found);
     }
-    if (result == DAY_OK)
-        lru_pin(&store->days, &(*day)->entry);
     return result;
 }
 
-enum day_result day_columns(struct store *store, struct day *day, const unsigned *columns,
-                            unsigned count, struct failure *failure)
+void day_prefetch(struct store *store, struct series *series, int32_t number,
+                  struct day_columns columns)
 {
-    bool live = day_live(store, day, columns, count), opened = false;
+    if (store->files_open + columns.count + 1 <= store->config->max_mapped &&
+        find(store, series, number) == NULL)
+        dayfetch_day(store, series, number, columns, NULL);
+}
 
-    if (make_places(day)) {
-        failure_set(failure, 503, NULL, "out of memory");
-        return DAY_FAILED;
-    }
-    for (unsigned i = 0; i < count; i++) {
-        struct dayfile *file = day->files[columns[i]];
+enum day_result day_open(struct store *store, struct day *day, struct day_columns columns,
+                         struct load_waiter *waiter)
+{
+    bool live = day_live(store, day, columns), missing;
 
-        if (file != NULL) {
-            if (live && columns[i] != SERIES_TIME && dayfile_look(file) == DAYFILE_OTHER)
+    do {
+        enum day_result result = heed(waiter);
+
+        load_leave(waiter);
+        if (result != DAY_OK)
+            return result;
+        missing = false;
+        for (unsigned i = 0; i < columns.count; i++) {
+            unsigned place = columns.places[i];
+            struct dayfile *file = day_file(day, place);
+
+            if (file == NULL)
+                missing |= place >= day->file_count || !day->absent[place];
+            else if (live && place != SERIES_TIME && dayfile_look(file) == DAYFILE_OTHER)
                 return DAY_CHANGED;
-        } else if (!day->absent[columns[i]]) {
-            enum day_result result = open_file(store, day, columns[i], failure);
-
-            if (result != DAY_OK)
-                return result;
-            opened = true;
         }
+        if (missing)
+            dayfetch_columns(store, day, columns, waiter);
+    } while (missing && waiter->settled);
+    return missing ? DAY_WAIT : DAY_OK;
+}
+
+bool day_live(const struct store *store, const struct day *day, struct day_columns columns)
+{
+    int64_t recent = dayfresh_recent(store);
+
+    if (dayfresh_current(store, day->number) || day->files[SERIES_TIME]->state.mtime > recent)
+        return true;
+    for (unsigned i = 0; i < columns.count; i++) {
+        const struct dayfile *file = day_file(day, columns.places[i]);
+
+        if (file != NULL && file->state.mtime > recent)
+            return true;
     }
-    /* What was opened just now belongs to this day if the time file is still the same one. */
-    if (opened && compare_path(store, day, SERIES_TIME) == DAYFILE_OTHER)
-        return DAY_CHANGED;
-    return DAY_OK;
+    return false;
+}
+
+/* Find the fences again: something was written beside them, or in their place. */
+static bool find_fences(struct store *store, struct day *day)
+{
+    struct fact_index known;
+    bool found = facts_find_index(&store->facts, day->series->names, day->number, store->now,
+                                  &known, &day->fences) &&
+                 filestate_grew(&known.state, &day->files[SERIES_TIME]->state);
+
+    if (found)
+        day->fenced = known.index.rows;
+    else
+        day->fences = (struct cache_hint){ 0 };
+    return found;
+}
+
+struct timebounds day_bounds(struct store *store, struct day *day, uint64_t rows,
+                             struct timerange range)
+{
+    const struct facts *facts = &store->facts;
+    struct timebounds bounds;
+
+    if (day->fences.word == 0 ||
+        (!facts_bounds(facts, &day->fences, store->now, day->number, range, &bounds) &&
+         (!find_fences(store, day) ||
+          !facts_bounds(facts, &day->fences, store->now, day->number, range, &bounds))))
+        return timeindex_bounds_all(rows);
+    return timeindex_bounds_clip(bounds, day->fenced, rows);
+}
+
+bool day_fenced(struct store *store, struct day *day)
+{
+    return find_fences(store, day) &&
+           day->fenced == day->files[SERIES_TIME]->state.size / sizeof(uint32_t);
 }
 
 void day_suspect(const struct store *store, struct day *day)
 {
     day->checked = store->now - store->config->revalidate;
+    day->suspect = true;
 }
 
 void day_drop(struct store *store, struct day *day)

@@ -1,6 +1,7 @@
 #include "store/names.h"
 
 #include <assert.h>
+#include <stdbool.h>
 #include <string.h>
 
 #include "base/name.h"
@@ -86,7 +87,8 @@ static bool add(const struct names *names, struct names_entry *entry, struct sli
     return shared_swap(&entry->word, claimed, word_of(hash, 0, name.len, DONE));
 }
 
-uint32_t names_id(struct names *names, struct slice name)
+/* The number of the name; 0 if it has none and is not to be added, or cannot be. */
+static uint32_t look_up(struct names *names, struct slice name, bool adding)
 {
     uint64_t hash = lru_hash(name.at, name.len, 3);
     uint64_t done = word_of(hash, 0, name.len, DONE);
@@ -98,7 +100,7 @@ uint32_t names_id(struct names *names, struct slice name)
         uint64_t word = shared_load(&entry->word);
 
         if (state_of(word) == EMPTY)
-            return add(names, entry, name, hash) ? place + 1 : 0;
+            return adding && add(names, entry, name, hash) ? place + 1 : 0;
         if (state_of(word) == CLAIMED)
             return 0;
         shared_fence_load();
@@ -107,6 +109,16 @@ uint32_t names_id(struct names *names, struct slice name)
         place = place + 1 == names->count ? 0 : place + 1;
     }
     return 0;
+}
+
+uint32_t names_id(struct names *names, struct slice name)
+{
+    return look_up(names, name, true);
+}
+
+uint32_t names_find(struct names *names, struct slice name)
+{
+    return look_up(names, name, false);
 }
 
 struct slice names_of(const struct names *names, uint32_t id)

@@ -10,12 +10,18 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-struct root {
-    char *path;
-    int fd; /* -1 while there is none */
+/* An open directory, with as many uses as roots were made of it. */
+struct place {
+    int fd;
     dev_t device;
     ino_t inode;
     bool has_openat2;
+    unsigned uses;
+};
+
+struct root {
+    char *path;          /* NULL: of a shared one */
+    struct place *place; /* NULL while there is none */
 };
 
 static int openat2_beneath(int at, const char *path, int flags)
@@ -80,48 +86,78 @@ struct root *root_new(const char *path)
         free(root);
         return NULL;
     }
-    root->fd = -1;
     root_refresh(root);
     return root;
 }
 
+static void leave(struct place *place)
+{
+    if (place == NULL || --place->uses > 0)
+        return;
+    close(place->fd);
+    free(place);
+}
+
+/* The directory at the path; NULL if it cannot be had. */
+static struct place *enter(const char *path)
+{
+    struct place *place = calloc(1, sizeof(*place));
+    struct stat found;
+
+    if (place == NULL)
+        return NULL;
+    place->fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (place->fd < 0 || fstat(place->fd, &found)) {
+        if (place->fd >= 0)
+            close(place->fd);
+        free(place);
+        return NULL;
+    }
+    place->device = found.st_dev;
+    place->inode = found.st_ino;
+    place->uses = 1;
+    int probe = openat2_beneath(place->fd, ".", O_PATH | O_CLOEXEC);
+    place->has_openat2 = probe >= 0;
+    if (probe >= 0)
+        close(probe);
+    return place;
+}
+
 bool root_refresh(struct root *root)
 {
-    struct stat found = { 0 };
-    bool was_there = root->fd >= 0;
+    struct stat found;
+    struct place *before = root->place;
     bool exists = stat(root->path, &found) == 0 && S_ISDIR(found.st_mode);
 
-    if (root->fd >= 0 && exists && found.st_dev == root->device && found.st_ino == root->inode)
+    if (before == NULL && !exists)
         return false;
-    if (root->fd < 0 && !exists)
+    if (before != NULL && exists && found.st_dev == before->device &&
+        found.st_ino == before->inode)
         return false;
+    root->place = exists ? enter(root->path) : NULL;
+    leave(before);
+    return before != NULL || root->place != NULL;
+}
 
-    if (root->fd >= 0)
-        close(root->fd);
-    root->fd = exists ? open(root->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
-    if (root->fd >= 0 && fstat(root->fd, &found)) {
-        close(root->fd);
-        root->fd = -1;
-    }
-    root->device = found.st_dev;
-    root->inode = found.st_ino;
+struct root *root_share(const struct root *root)
+{
+    struct root *shared = calloc(1, sizeof(*shared));
 
-    if (root->fd >= 0) {
-        int probe = openat2_beneath(root->fd, ".", O_PATH | O_CLOEXEC);
-        root->has_openat2 = probe >= 0;
-        if (probe >= 0)
-            close(probe);
-    }
-    return was_there || root->fd >= 0;
+    if (shared == NULL)
+        return NULL;
+    shared->place = root->place;
+    if (shared->place != NULL)
+        shared->place->uses++;
+    return shared;
 }
 
 bool root_present(const struct root *root)
 {
     bool found = false;
 
-    if (root->fd < 0)
+    if (root->place == NULL)
         return false;
-    int fd = openat(root->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int fd = openat(root->place->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     DIR *directory = fd < 0 ? NULL : fdopendir(fd);
     if (directory == NULL) {
         if (fd >= 0)
@@ -136,30 +172,29 @@ bool root_present(const struct root *root)
 
 int root_open(const struct root *root, const char *path, int flags)
 {
-    if (root->fd < 0) {
+    if (root->place == NULL) {
         errno = ENOENT;
         return -1;
     }
     flags |= O_CLOEXEC;
-    return root->has_openat2 ? openat2_beneath(root->fd, path, flags)
-                             : walk_beneath(root->fd, path, flags);
+    return root->place->has_openat2 ? openat2_beneath(root->place->fd, path, flags)
+                                    : walk_beneath(root->place->fd, path, flags);
 }
 
 int root_stat(const struct root *root, const char *path, struct stat *found)
 {
-    if (root->fd < 0) {
+    if (root->place == NULL) {
         errno = ENOENT;
         return -1;
     }
-    return fstatat(root->fd, path, found, 0);
+    return fstatat(root->place->fd, path, found, 0);
 }
 
 void root_free(struct root *root)
 {
     if (root == NULL)
         return;
-    if (root->fd >= 0)
-        close(root->fd);
+    leave(root->place);
     free(root->path);
     free(root);
 }

@@ -1,29 +1,21 @@
 #include "store/series.h"
 
-#include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <stddef.h>
-#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "base/log.h"
-#include "base/name.h"
+#include "store/seriesload.h"
 
-/* A directory read this soon after its modification, in nanoseconds, may still change unseen.
- */
-#define SETTLED INT64_C(2000000000)
+/* How often a directory is tried again when the system had no file left for it, each time with
+ * one day fewer kept. */
+#define TRIES 8
 
 static struct series *of_entry(struct lru_entry *entry)
 {
     return (struct series *)((char *)entry - offsetof(struct series, entry));
-}
-
-static int64_t mtime_of(const struct stat *found)
-{
-    return (int64_t)found->st_mtim.tv_sec * 1000000000 + found->st_mtim.tv_nsec;
 }
 
 static int find_column(const struct series *series, struct slice name)
@@ -60,111 +52,8 @@ static int add_column(struct store *store, struct series *series, struct slice n
     column->len = (unsigned char)name.len;
     column->present = true;
     column->type = coltypes_find(store->config->coltypes, series->exchange, series->type, name);
+    column->id = store->facts.shared ? names_id(&store->facts.names, name) : 0;
     return 0;
-}
-
-/* Learn from one file name of the directory. */
-static int learn(struct store *store, struct series *series, const char *file)
-{
-    struct slice column;
-    int32_t day;
-
-    if (name_parse_file(slice_of(file), &column, &day))
-        return 0;
-    int place = find_column(series, column);
-    if (place < 0) {
-        if (series->column_count == SERIES_COLUMNS_MAX) {
-            log_warn("%s holds more than %d columns: '%.*s' is left out", series->path,
-                     SERIES_COLUMNS_MAX, SLICE_ARG(column));
-            return 0;
-        }
-        return add_column(store, series, column);
-    }
-    series->columns[place].present = true;
-    if (place == SERIES_TIME)
-        days_add(&series->days, day);
-    return 0;
-}
-
-/* Read the directory: its days anew, its columns in addition to those known. */
-static int scan(struct store *store, struct series *series)
-{
-    int fd = openat(series->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    DIR *directory = fd < 0 ? NULL : fdopendir(fd);
-    struct stat found;
-    int result = 0;
-
-    if (directory == NULL || fstat(fd, &found)) {
-        if (directory != NULL)
-            closedir(directory);
-        else if (fd >= 0)
-            close(fd);
-        return -1;
-    }
-    series->mtime = mtime_of(&found);
-    series->dirty = store->wall * 1000000000 - series->mtime < SETTLED;
-    memset(&series->days, 0, sizeof(series->days));
-    for (unsigned i = 0; i < series->column_count; i++)
-        series->columns[i].present = false;
-    for (struct dirent *entry; result == 0 && (entry = readdir(directory)) != NULL;)
-        result = learn(store, series, entry->d_name);
-    closedir(directory);
-    log_info("%s: read %u days, %u columns", series->path,
-             days_count(&series->days, DATE_FIRST, DATE_LAST), series->column_count);
-    return result;
-}
-
-/* Look at the directory again. False if it is not the same any more. */
-static bool refresh(struct store *store, struct series *series)
-{
-    struct stat by_path, found;
-    int fd = root_open(store->root, series->path, O_PATH | O_DIRECTORY);
-
-    if (fd < 0)
-        return false;
-    bool same = fstat(fd, &by_path) == 0 && fstat(series->fd, &found) == 0 &&
-                by_path.st_dev == found.st_dev && by_path.st_ino == found.st_ino;
-    close(fd);
-    if (!same)
-        return false;
-    series->checked = store->now;
-    if (!series->dirty && mtime_of(&found) == series->mtime)
-        return true;
-    return scan(store, series) == 0;
-}
-
-/* Which of the three names is the first that leads nowhere, and what to answer. */
-static void explain(struct store *store, const struct series *series, int error,
-                    struct failure *failure)
-{
-    static const char *const parameters[] = { "exchange", "symbol", "type" };
-    const struct slice names[] = { series->exchange, series->symbol, series->type };
-    char path[sizeof(series->path)];
-
-    if (error == EXDEV || error == ELOOP)
-        log_info("%s is a link that leads out of the data directory, or in circles",
-                 series->path);
-    if (!root_present(store->root)) {
-        failure_set(failure, 503, NULL, "the data directory is missing or empty");
-        return;
-    }
-    for (unsigned i = 0; i < 3; i++) {
-        size_t len = (size_t)(names[i].at + names[i].len - series->path);
-        int fd;
-
-        memcpy(path, series->path, len);
-        path[len] = '\0';
-        fd = root_open(store->root, path, O_PATH | O_DIRECTORY);
-        if (fd < 0 || i == 2) {
-            if (fd >= 0)
-                close(fd);
-            failure_set(failure, 404, parameters[i], "there is no %s '%.*s'%s%.*s",
-                        parameters[i], SLICE_ARG(names[i]), i > 0 ? " in " : "",
-                        i > 0 ? (int)(len - names[i].len - 1) : 0, series->path);
-            return;
-        }
-        close(fd);
-    }
 }
 
 static struct series *make(struct slice exchange, struct slice symbol, struct slice type)
@@ -175,7 +64,6 @@ static struct series *make(struct slice exchange, struct slice symbol, struct sl
     if (series == NULL)
         return NULL;
     at = series->path;
-    series->fd = -1;
     const struct slice names[] = { exchange, symbol, type };
     struct slice *copies[] = { &series->exchange, &series->symbol, &series->type };
     for (unsigned i = 0; i < 3; i++) {
@@ -184,30 +72,6 @@ static struct series *make(struct slice exchange, struct slice symbol, struct sl
         at += names[i].len;
         *at++ = i < 2 ? '/' : '\0';
     }
-    return series;
-}
-
-static struct series *open_series(struct store *store, struct series *series,
-                                  struct failure *failure)
-{
-    do {
-        series->fd = root_open(store->root, series->path, O_RDONLY | O_DIRECTORY);
-    } while (series->fd < 0 && (errno == EMFILE || errno == ENFILE) && lru_evict(&store->days));
-    if (series->fd < 0) {
-        if (errno == ENOENT || errno == ENOTDIR || errno == EXDEV || errno == ELOOP)
-            explain(store, series, errno, failure);
-        else if (errno == EMFILE || errno == ENFILE || errno == ENOMEM)
-            failure_set(failure, 503, NULL, "out of files or memory");
-        else
-            failure_set(failure, 500, NULL, "%s cannot be read: %s", series->path,
-                        strerror(errno));
-        return NULL;
-    }
-    if (add_column(store, series, SLICE("time")) || scan(store, series)) {
-        failure_set(failure, 500, NULL, "%s cannot be read: %s", series->path, strerror(errno));
-        return NULL;
-    }
-    series->checked = store->now;
     return series;
 }
 
@@ -220,7 +84,7 @@ static uint64_t hash_names(struct slice exchange, struct slice symbol, struct sl
     return lru_hash(type.at, type.len, hash);
 }
 
-static struct series *find(struct store *store, uint64_t hash, struct slice exchange,
+static struct series *find(const struct store *store, uint64_t hash, struct slice exchange,
                            struct slice symbol, struct slice type)
 {
     struct lru_entry *entry = lru_first(&store->series, hash);
@@ -235,38 +99,282 @@ static struct series *find(struct store *store, uint64_t hash, struct slice exch
     return NULL;
 }
 
-struct series *series_get(struct store *store, struct slice exchange, struct slice symbol,
-                          struct slice type, struct failure *failure)
+/* --- What came of reading the directory */
+
+/* The series has this column now, whether it was known or not. */
+static int meet_column(struct store *store, struct series *series, struct slice name)
+{
+    int place = find_column(series, name);
+
+    if (place < 0)
+        return add_column(store, series, name);
+    series->columns[place].present = true;
+    return 0;
+}
+
+/* Take over days and columns: what others have told, or what was read. */
+static int take_contents(struct store *store, struct series *series,
+                         const struct seriesload *seriesload)
+{
+    const struct fact_series *fact = &seriesload->fact;
+    int result = 0;
+
+    for (unsigned i = 0; i < series->column_count; i++)
+        series->columns[i].present = false;
+    if (seriesload->as_known) {
+        series->days = fact->days;
+        for (unsigned i = 0; result == 0 && i < fact->column_count; i++)
+            result =
+                meet_column(store, series, names_of(&store->facts.names, fact->columns[i]));
+    } else {
+        series->days = seriesload->days;
+        for (unsigned i = 0; result == 0 && i < seriesload->column_count; i++)
+            result = meet_column(store, series, slice_of(seriesload->columns[i]));
+    }
+    return result;
+}
+
+/* Tell others. */
+static void publish(struct store *store, const struct series *series)
+{
+    struct fact_series fact = {
+        .device = series->device,
+        .inode = series->inode,
+        .mtime = series->mtime,
+        .dirty = series->dirty,
+        .checked = series->checked,
+        .days = series->days,
+    };
+
+    for (unsigned i = 0; i < series->column_count; i++) {
+        if (!series->columns[i].present)
+            continue;
+        if (series->columns[i].id == 0 || fact.column_count == FACT_COLUMNS_MAX)
+            return;
+        fact.columns[fact.column_count++] = series->columns[i].id;
+    }
+    facts_put_series(&store->facts, series->names, store->now, &fact);
+}
+
+static int install(struct store *store, struct seriesload *seriesload)
+{
+    struct series *series = seriesload->series;
+
+    if (seriesload->fresh) {
+        series->names =
+            facts_names(&store->facts, series->exchange, series->symbol, series->type);
+        if (add_column(store, series, SLICE("time")))
+            return -1;
+    }
+    if (take_contents(store, series, seriesload))
+        return -1;
+    series->device = seriesload->device;
+    series->inode = seriesload->inode;
+    series->mtime = seriesload->mtime;
+    series->dirty = seriesload->dirty;
+    series->checked = seriesload->started;
+    if (!seriesload->as_known) {
+        log_info("%s: read %u days, %u columns", series->path,
+                 days_count(&series->days, DATE_FIRST, DATE_LAST), series->column_count);
+        publish(store, series);
+    }
+    return 0;
+}
+
+static void enter(struct store *store, struct series *series)
+{
+    /* Cached days hold their series: the oldest days go until a series can. */
+    while (store->series.count >= store->config->max_series &&
+           (lru_evict(&store->series) || lru_evict(&store->days)))
+        ;
+    lru_add(&store->series, &series->entry,
+            hash_names(series->exchange, series->symbol, series->type));
+}
+
+/* The system was out of files: once more, with one day fewer kept. */
+static bool try_again(struct store *store, struct seriesload *seriesload)
+{
+    int error = seriesload->error;
+
+    if ((error != EMFILE && error != ENFILE) || ++seriesload->tries == TRIES ||
+        !lru_evict(&store->days))
+        return false;
+    seriesload->error = 0;
+    load_start(store, &seriesload->load);
+    return true;
+}
+
+static void settle(struct load *load)
+{
+    struct seriesload *seriesload = (struct seriesload *)load;
+    struct series *series = seriesload->series;
+    struct store *store = load->store;
+
+    if (try_again(store, seriesload))
+        return;
+    if (seriesload->error == 0 && install(store, seriesload)) {
+        seriesload->error = ENOMEM;
+        failure_set(&seriesload->failure, 503, NULL, "out of memory");
+    }
+    if (seriesload->error == 0 && seriesload->fresh)
+        enter(store, series);
+    else if (seriesload->error != 0)
+        lru_drop(&store->series, &series->entry);
+    load_end(load, seriesload->error == 0 ? LOAD_OK : LOAD_FAILED, &seriesload->failure,
+             &store->series, &series->entry);
+    series_release(store, series);
+    seriesload_free(seriesload);
+}
+
+/* --- Asking for it */
+
+static struct load *find_under_way(const struct store *store, const char *path)
+{
+    for (struct load *load = store->loads; load != NULL; load = load->next) {
+        const struct seriesload *seriesload = (const struct seriesload *)load;
+
+        if (load->read == seriesload_read && strcmp(seriesload->path, path) == 0)
+            return load;
+    }
+    return NULL;
+}
+
+static struct seriesload *prepare(struct store *store, struct series *series, bool fresh)
+{
+    struct seriesload *seriesload = calloc(1, sizeof(*seriesload));
+
+    if (seriesload == NULL || (seriesload->root = root_share(store->root)) == NULL) {
+        free(seriesload);
+        return NULL;
+    }
+    seriesload->load.read = seriesload_read;
+    seriesload->load.settle = settle;
+    seriesload->series = series;
+    seriesload->fresh = fresh;
+    memcpy(seriesload->path, series->path, sizeof(series->path));
+    seriesload->ends[0] = series->exchange.len;
+    seriesload->ends[1] = seriesload->ends[0] + 1 + series->symbol.len;
+    seriesload->ends[2] = seriesload->ends[1] + 1 + series->type.len;
+    seriesload->wall = store->wall * 1000000000;
+    seriesload->started = store->now;
+    struct fact_names names =
+        facts_known_names(&store->facts, series->exchange, series->symbol, series->type);
+    seriesload->known = facts_find_series(&store->facts, names, store->now, &seriesload->fact);
+    return seriesload;
+}
+
+/* Have the directory of ${series}, which is to be put into the store if it is ${fresh}, read.
+ */
+static void fetch(struct store *store, struct series *series, bool fresh,
+                  struct load_waiter *waiter)
+{
+    struct load *load = find_under_way(store, series->path);
+    struct seriesload *seriesload = NULL;
+
+    lru_pin(&store->series, &series->entry); /* released by settle */
+    if (load != NULL) {
+        load_await(waiter, load);
+    } else if (!load_has_room(store)) {
+        load_await_any(waiter, store);
+    } else if ((seriesload = prepare(store, series, fresh)) == NULL) {
+        load_deny(waiter);
+    } else {
+        load_await(waiter, &seriesload->load);
+        load_start(store, &seriesload->load);
+        return;
+    }
+    series_release(store, series);
+}
+
+/* Whether another process has seen, not long ago, that the directory is as we know it. */
+static bool is_known_same(struct store *store, struct series *series)
+{
+    struct fact_series fact;
+
+    if (!facts_find_series(&store->facts, series->names, store->now, &fact) ||
+        fact.checked < store->root_since || store_stale(store, fact.checked) ||
+        fact.dirty != 0 || fact.device != series->device || fact.inode != series->inode ||
+        fact.mtime != series->mtime)
+        return false;
+    series->checked = fact.checked;
+    return true;
+}
+
+enum look { SAME, CHANGED, OTHER };
+
+/* Look at the directory again. */
+static enum look look_again(struct store *store, struct series *series)
+{
+    struct stat found;
+
+    if (!series->dirty && is_known_same(store, series))
+        return SAME;
+    if (root_stat(store->root, series->path, &found) || found.st_dev != series->device ||
+        found.st_ino != series->inode)
+        return OTHER;
+    if (series->dirty ||
+        (int64_t)found.st_mtim.tv_sec * 1000000000 + found.st_mtim.tv_nsec != series->mtime)
+        return CHANGED;
+    series->checked = store->now;
+    publish(store, series);
+    return SAME;
+}
+
+/* The series in the table, if it is up to date; NULL after something was begun to make it so.
+ */
+static struct series *get_known(struct store *store, struct series *series, bool just_read,
+                                struct load_waiter *waiter)
+{
+    if (just_read || !store_stale(store, series->checked))
+        return series;
+    switch (look_again(store, series)) {
+    case SAME:
+        return series;
+    case CHANGED:
+        fetch(store, series, false, waiter);
+        return NULL;
+    case OTHER:
+        break;
+    }
+    struct series *fresh = make(series->exchange, series->symbol, series->type);
+    lru_drop(&store->series, &series->entry);
+    if (fresh == NULL)
+        load_deny(waiter);
+    else
+        fetch(store, fresh, true, waiter);
+    return NULL;
+}
+
+enum series_result series_get(struct store *store, struct slice exchange, struct slice symbol,
+                              struct slice type, struct load_waiter *waiter,
+                              struct series **series)
 {
     uint64_t hash = hash_names(exchange, symbol, type);
-    struct series *series = find(store, hash, exchange, symbol, type);
+    struct series *found, *fresh;
 
-    if (series != NULL && store_stale(store, series->checked) && !refresh(store, series)) {
-        lru_drop(&store->series, &series->entry);
-        series = NULL;
-    }
-    if (series == NULL) {
-        struct series *fresh = make(exchange, symbol, type);
+    do {
+        bool settled = waiter->settled;
+        struct lru_entry *just_read = waiter->found;
 
-        if (fresh == NULL) {
-            failure_set(failure, 503, NULL, "out of memory");
-            return NULL;
+        if (settled && waiter->result == LOAD_FAILED) {
+            load_leave(waiter);
+            return SERIES_FAILED;
         }
-        series = open_series(store, fresh, failure);
-        if (series == NULL) {
-            if (failure->status >= 500)
-                log_error("%s", failure->reason);
-            series_free(store, &fresh->entry);
-            return NULL;
+        found = find(store, hash, exchange, symbol, type);
+        load_leave(waiter); /* which held it until it was found */
+        if (found != NULL) {
+            *series = get_known(store, found, &found->entry == just_read, waiter);
+            if (*series != NULL) {
+                lru_pin(&store->series, &found->entry);
+                return SERIES_OK;
+            }
+        } else if ((fresh = make(exchange, symbol, type)) == NULL) {
+            load_deny(waiter);
+        } else {
+            fetch(store, fresh, true, waiter);
         }
-        /* Cached days hold their series: the oldest days go until a series can. */
-        while (store->series.count >= store->config->max_series &&
-               (lru_evict(&store->series) || lru_evict(&store->days)))
-            ;
-        lru_add(&store->series, &series->entry, hash);
-    }
-    lru_pin(&store->series, &series->entry);
-    return series;
+    } while (waiter->settled);
+    return SERIES_WAIT;
 }
 
 void series_hold(struct store *store, struct series *series)
@@ -284,8 +392,6 @@ void series_free(void *store, struct lru_entry *entry)
     struct series *series = of_entry(entry);
 
     (void)store;
-    if (series->fd >= 0)
-        close(series->fd);
     free(series->columns);
     free(series);
 }

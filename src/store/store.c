@@ -6,13 +6,17 @@
 #include "store/day.h"
 #include "store/series.h"
 
-struct store *store_new(const struct config *config)
+struct store *store_new(const struct config *config, const struct facts *facts,
+                        struct helper *helper)
 {
     struct store *store = calloc(1, sizeof(*store));
 
     if (store == NULL)
         return NULL;
     store->config = config;
+    store->helper = helper;
+    if (facts != NULL)
+        store->facts = *facts;
     store->root = root_new(config->data);
     if (store->root == NULL ||
         lru_init(&store->series, config->max_series, series_free, store) ||
@@ -34,6 +38,7 @@ void store_begin(struct store *store, uint64_t now, int64_t wall)
         log_warn("the data root %s is another directory than before, or gone: forgetting what "
                  "was in it",
                  store->config->data);
+        store->root_since = now;
         lru_clear(&store->days);
         lru_clear(&store->series);
     }
@@ -43,6 +48,8 @@ void store_free(struct store *store)
 {
     if (store == NULL)
         return;
+    while (store->loads != NULL)
+        helper_wait(store->helper);
     lru_free(&store->days);
     lru_free(&store->series);
     root_free(store->root);
