@@ -3,9 +3,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/log.h"
+#include "files.h"
 
 static int reader;
 
@@ -176,5 +179,150 @@ START_TEST(log_goes_to_syslog_alone)
 }
 END_TEST
 
+/* All of a small file; read by its path, which may be another file by now. */
+static const char *content(const char *path)
+{
+    static char text[65536];
+    FILE *file = fopen(path, "r");
+    size_t len = file == NULL ? 0 : fread(text, 1, sizeof(text) - 1, file);
+
+    ck_assert_ptr_nonnull(file);
+    fclose(file);
+    text[len] = '\0';
+    return text;
+}
+
+static size_t count(const char *text, const char *what)
+{
+    size_t found = 0;
+
+    for (; (text = strstr(text, what)) != NULL; text++)
+        found++;
+    return found;
+}
+
+START_TEST(log_goes_to_a_file_and_moves_with_it)
+{
+    char path[4096], moved[4096];
+    struct stat file;
+
+    snprintf(path, sizeof(path), "%s/error", files_root());
+    snprintf(moved, sizeof(moved), "%s/error.1", files_root());
+    begin();
+    ck_assert_int_eq(log_reopen(), 0); /* nothing to reopen */
+    ck_assert_int_eq(log_to_file("/nowhere/at/all"), -1);
+    ck_assert_int_eq(errno, ENOENT);
+    log_error("still here");
+    ck_assert_str_eq(captured(), "tickd: still here\n");
+
+    umask(0);
+    files_write("error", "before\n", 7);
+    ck_assert_int_eq(log_to_file(path), 0);
+    log_error("one");
+    ck_assert_str_eq(captured(), "");
+    ck_assert_ptr_eq(strstr(content(path), "before\n"), content(path));
+    ck_assert_ptr_nonnull(strstr(content(path), "] error: one\n"));
+
+    files_rename("error", "error.1");
+    log_error("two");
+    ck_assert_uint_eq(count(content(moved), "error: "), 2);
+    ck_assert_int_eq(log_reopen(), 0);
+    log_error("three");
+    ck_assert_uint_eq(count(content(moved), "error: "), 2);
+    ck_assert_uint_eq(count(content(path), "error: three\n"), 1);
+    ck_assert_int_eq(stat(path, &file), 0);
+    ck_assert_uint_eq(file.st_mode & 07777, 0640);
+    ck_assert_ptr_null(strstr(content(path), "two"));
+
+    /* To another place, and back to standard error. */
+    ck_assert_int_eq(log_to_file(moved), 0);
+    log_error("four");
+    ck_assert_ptr_nonnull(strstr(content(moved), "error: four\n"));
+    log_to_stderr("again");
+    log_error("five");
+    ck_assert_str_eq(captured(), "again: five\n");
+}
+END_TEST
+
+START_TEST(log_keeps_the_old_file_if_there_is_no_new_one)
+{
+    char path[4096], moved[4096];
+
+    files_folder("logs");
+    snprintf(path, sizeof(path), "%s/logs/error", files_root());
+    snprintf(moved, sizeof(moved), "%s/gone/error", files_root());
+    begin();
+    ck_assert_int_eq(log_to_file(path), 0);
+    files_rename("logs", "gone");
+    errno = EPERM;
+    ck_assert_int_eq(log_reopen(), -1);
+    log_error("on");
+    ck_assert_ptr_nonnull(strstr(content(moved), "cannot open the error log "));
+    ck_assert_ptr_nonnull(strstr(content(moved), "No such file or directory\n"));
+    ck_assert_ptr_nonnull(strstr(content(moved), "error: on\n"));
+    ck_assert_str_eq(captured(), "");
+}
+END_TEST
+
+START_TEST(log_takes_standard_error_along)
+{
+    char path[4096], moved[4096];
+
+    snprintf(path, sizeof(path), "%s/error", files_root());
+    snprintf(moved, sizeof(moved), "%s/error.1", files_root());
+    begin();
+    log_take_stderr(); /* there is no file to take it to */
+    log_error("x");
+    ck_assert_str_eq(captured(), "tickd: x\n");
+    ck_assert_int_eq(log_to_file(path), 0);
+    log_take_stderr();
+    ck_assert_int_eq(write(STDERR_FILENO, "raw 1\n", 6), 6);
+    files_rename("error", "error.1");
+    ck_assert_int_eq(log_reopen(), 0);
+    ck_assert_int_eq(write(STDERR_FILENO, "raw 2\n", 6), 6);
+    ck_assert_str_eq(content(moved), "raw 1\n");
+    ck_assert_str_eq(content(path), "raw 2\n");
+    ck_assert_str_eq(captured(), "");
+}
+END_TEST
+
+/* Lines of several processes do not mix. */
+START_TEST(log_lines_are_whole)
+{
+    enum { PROCESSES = 4, LINES = 500 };
+    char path[4096], line[16], text[101];
+    size_t lines = 0;
+
+    snprintf(path, sizeof(path), "%s/error", files_root());
+    begin();
+    ck_assert_int_eq(log_to_file(path), 0);
+    for (int i = 0; i < PROCESSES; i++) {
+        if (fork() == 0) {
+            memset(text, 'a' + i, sizeof(text) - 1);
+            text[sizeof(text) - 1] = '\0';
+            for (int j = 0; j < LINES; j++)
+                log_error("%s", text);
+            _exit(0);
+        }
+    }
+    for (int i = 0; i < PROCESSES; i++)
+        wait(NULL);
+    FILE *file = fopen(path, "r");
+    char whole[4096];
+    while (fgets(whole, sizeof(whole), file) != NULL) {
+        const char *at = strstr(whole, "error: ");
+        ck_assert_ptr_nonnull(at);
+        snprintf(line, sizeof(line), "%c", at[7]);
+        ck_assert_uint_eq(strspn(at + 7, line), sizeof(text) - 1);
+        ck_assert_str_eq(at + 7 + sizeof(text) - 1, "\n");
+        lines++;
+    }
+    fclose(file);
+    ck_assert_uint_eq(lines, PROCESSES * LINES);
+}
+END_TEST
+
 UNIT("log", log_speaks_as_a_command, log_keeps_to_its_level, log_dates_a_daemons_lines,
-     log_tames_control_bytes, log_cuts_long_lines, log_leaves_errno, log_goes_to_syslog_alone)
+     log_tames_control_bytes, log_cuts_long_lines, log_leaves_errno, log_goes_to_syslog_alone,
+     log_goes_to_a_file_and_moves_with_it, log_keeps_the_old_file_if_there_is_no_new_one,
+     log_takes_standard_error_along, log_lines_are_whole)

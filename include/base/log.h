@@ -4,8 +4,9 @@
 #include <stdbool.h>
 
 /*
- * The error log: one line per event, to standard error or to syslog. Every process has its own
- * settings, inherited over fork. Any thread may call; a line leaves in one write.
+ * The error log: one line per event, to standard error, to a file or to syslog. Every process
+ * has its own settings, inherited over fork. Any thread may log; a line leaves in one write.
+ * What is logged to is chosen while there is only one thread.
  */
 
 enum log_level {
@@ -28,6 +29,28 @@ void log_to_stderr(const char *name);
  * Write lines to standard error as "time [pid] level: message", as a daemon's error log.
  */
 void log_to_stderr_dated(void);
+
+/**
+ * log_to_file(path):
+ * Append lines as of log_to_stderr_dated to the file ${path}, which is made (mode 0640) if it
+ * is not there. Returns 0, or -1 with errno, and lines go where they went.
+ */
+int log_to_file(const char *path);
+
+/**
+ * log_take_stderr(void):
+ * While lines go to a file, let standard error be that file too, for what libraries have to
+ * say.
+ */
+void log_take_stderr(void);
+
+/**
+ * log_reopen(void):
+ * Open the file of log_to_file again by its path, as somebody has moved it away. Each process
+ * that writes to it must. Does nothing if lines do not go to a file. Returns 0, or -1 after
+ * logging why it cannot be opened: lines then go on to the old file. Any thread may call.
+ */
+int log_reopen(void);
 
 /**
  * log_to_syslog(name):

@@ -1,8 +1,10 @@
 #include "base/log.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <syslog.h>
 #include <time.h>
@@ -16,6 +18,9 @@ static enum {
     STYLE_SYSLOG,
 } style = STYLE_COMMAND;
 static const char *who = "tickd";
+static int out = STDERR_FILENO;
+static char *file;        /* which out is; else NULL */
+static bool takes_stderr; /* the file is standard error as well */
 static enum log_level least = LOG_LEVEL_NOTICE;
 
 static const struct {
@@ -29,19 +34,78 @@ static const struct {
     [LOG_LEVEL_DEBUG] = { "debug", LOG_DEBUG },
 };
 
+static void leave_file(void)
+{
+    if (file == NULL)
+        return;
+    close(out);
+    free(file);
+    file = NULL;
+    out = STDERR_FILENO;
+    takes_stderr = false;
+}
+
 void log_to_stderr(const char *name)
 {
+    leave_file();
     style = STYLE_COMMAND;
     who = name;
 }
 
 void log_to_stderr_dated(void)
 {
+    leave_file();
     style = STYLE_DATED;
+}
+
+static int open_file(const char *path)
+{
+    return open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, 0640);
+}
+
+int log_to_file(const char *path)
+{
+    char *copy = strdup(path);
+    int fd = copy == NULL ? -1 : open_file(path);
+
+    if (fd < 0) {
+        free(copy);
+        return -1;
+    }
+    leave_file();
+    style = STYLE_DATED;
+    out = fd;
+    file = copy;
+    return 0;
+}
+
+void log_take_stderr(void)
+{
+    if (file == NULL || dup2(out, STDERR_FILENO) < 0)
+        return;
+    takes_stderr = true;
+}
+
+int log_reopen(void)
+{
+    if (file == NULL)
+        return 0;
+    int fd = open_file(file);
+    if (fd < 0) {
+        log_error("cannot open the error log %s again, going on with the old file: %m", file);
+        return -1;
+    }
+    /* In one step: other threads write meanwhile. */
+    dup3(fd, out, O_CLOEXEC);
+    if (takes_stderr)
+        dup2(fd, STDERR_FILENO);
+    close(fd);
+    return 0;
 }
 
 void log_to_syslog(const char *name)
 {
+    leave_file();
     style = STYLE_SYSLOG;
     openlog(name, LOG_PID, LOG_DAEMON);
 }
@@ -102,7 +166,7 @@ static void log_line(enum log_level level, const char *format, va_list args)
     } else {
         line[len++] = '\n';
         /* A log that cannot be written has nobody to tell. */
-        if (write(STDERR_FILENO, line, len) < 0) {
+        if (write(out, line, len) < 0) {
         }
     }
     errno = saved;
