@@ -18,13 +18,7 @@ sample($data);
 my $week = '/api/data?symbol=BTC-USD&type=MD&columns=time,price&start=2025-01-01&end=2025-01-07';
 my $wrapped = ($ENV{TICKD_WRAPPER} // '') ne '';
 
-# Alive as a process, not as a zombie.
-sub alive {
-    my ($pid) = @_;
-    open my $stat, '<', "/proc/$pid/stat" or return 0;
-    my $line = <$stat> // return 0;
-    return $line !~ /\) [ZX] /;
-}
+sub alive { return Tickd::alive(@_) }
 
 sub refused {
     my ($server) = @_;
@@ -41,7 +35,7 @@ subtest 'version and help' => sub {
     for my $flag (qw(-h --help)) {
         my $run = run_tickd(10, $flag);
         is($run->{status}, 0, "$flag succeeds");
-        like($run->{out}, qr/$_/, "$flag tells of $_") for qw(-f -d -l -w -o -V -h --foreground --data --listen --workers --cpus);
+        like($run->{out}, qr/$_/, "$flag tells of $_") for qw(-f -c -d -l -w -o -t -T -s -V -h --foreground --config --data --listen --workers --cpus);
         is($run->{err}, '', "$flag says nothing on stderr");
     }
 };

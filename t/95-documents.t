@@ -68,7 +68,7 @@ subtest 'the programs of the README' => sub {
 };
 
 subtest 'manual pages' => sub {
-    my @pages = (glob(source() . '/man/*.[1578]'), grep { -e } build() . '/man/tickd.8');
+    my @pages = (glob(source() . '/man/*.[1578]'), build() . '/man/tickd.8', build() . '/man/tickd.conf.5');
     SKIP: {
         have('mandoc -T lint /dev/null; command -v mandoc') or skip 'no mandoc', scalar @pages;
         for my $page (@pages) {
@@ -79,8 +79,12 @@ subtest 'manual pages' => sub {
     }
     my @options = run_tickd(10, '-h')->{out} =~ /^  (\w+)=/mg;
     ok(@options > 20, 'tickd -h lists options');
-    my $manual = slurp(build() . '/man/tickd.8');
-    is(join(' ', grep { $manual !~ /^\.It Ic \Q$_\E /m } @options), '', 'tickd(8) has all of them');
+    for my $page (qw(tickd.8 tickd.conf.5)) {
+        my $manual = slurp(build() . "/man/$page");
+        is(join(' ', grep { $manual !~ /^\.It Ic \Q$_\E /m } @options), '', "$page has all of them");
+        my @long = grep { length > 80 && !/^\.It / } split /\n/, $manual;
+        is("@long", '', "$page has no line of more than 80 bytes");
+    }
 };
 
 done_testing;

@@ -300,7 +300,85 @@ START_TEST(config_keeps_what_it_had_of_bad_values)
 }
 END_TEST
 
+START_TEST(config_overrides_lists_only)
+{
+    struct config *config = config_new();
+
+    ck_assert_int_eq(set(config, "listen", "a:1"), 0);
+    ck_assert_int_eq(set(config, "listen", "b:2"), 0);
+    ck_assert_int_eq(set(config, "type", "a/b/c:u64"), 0);
+    ck_assert_int_eq(set(config, "allow_origin", "https://a.example"), 0);
+    ck_assert_int_eq(set(config, "workers", "3"), 0);
+    config_override(config);
+    ck_assert_uint_eq(config->listen.count, 2);
+    ck_assert_int_eq(set(config, "listen", "c:3"), 0);
+    ck_assert_int_eq(set(config, "listen", "d:4"), 0);
+    ck_assert_int_eq(set(config, "type", "a/b/d:u8"), 0);
+    ck_assert_int_eq(config_complete(config, problem, sizeof(problem)), 0);
+    ck_assert_uint_eq(config->listen.count, 2);
+    ck_assert_str_eq(config->listen.items[0], "c:3");
+    ck_assert_str_eq(config->listen.items[1], "d:4");
+    ck_assert_uint_eq(config->allow_origin.count, 1);
+    ck_assert_str_eq(config->allow_origin.items[0], "https://a.example");
+    ck_assert_uint_eq(config->workers, 3);
+    ck_assert_uint_eq(config->type.count, 1);
+    ck_assert_uint_eq(coltypes_find(config->coltypes, SLICE("a"), SLICE("b"), SLICE("c")).size,
+                      4);
+    config_free(config);
+}
+END_TEST
+
+static void take_values(void *arg, const char *name, enum config_form form, size_t count,
+                        const char *const *values)
+{
+    const struct row *row = &rows[visited++];
+
+    ck_assert_str_eq(name, row->name);
+    ck_assert_int_eq(form == CONFIG_FORM_LIST, row->kind == LIST);
+    ck_assert_int_eq(form == CONFIG_FORM_TEXT, row->kind == STRING);
+    ck_assert_int_eq(config_is_list(name), row->kind == LIST);
+    for (size_t i = 0; i < count; i++) {
+        if (row->kind == STRING && values[i][0] == '\0')
+            continue;
+        ck_assert_int_eq(config_set(arg, name, values[i], problem, sizeof(problem)), 0);
+    }
+}
+
+/* Their values, set again, make the same configuration. */
+START_TEST(config_gives_its_values)
+{
+    static const uint64_t some[] = { 0, 1, 999, 1000, 1024, 1025, 60000, 61000, 3600000 };
+
+    for (size_t s = 0; s < COUNT_OF(some); s++) {
+        struct config *config = config_new(), *again = config_new();
+
+        ck_assert_int_eq(set(config, "data", "/a b"), 0);
+        ck_assert_int_eq(set(config, "listen", "a:1"), 0);
+        ck_assert_int_eq(set(config, "listen", "b:2"), 0);
+        ck_assert_int_eq(set(config, "unsorted", "error"), 0);
+        for (size_t i = 0; i < COUNT_OF(rows); i++) {
+            if (is_number(&rows[i]))
+                set(config, rows[i].name, written(&rows[i], some[s]));
+        }
+        visited = 0;
+        config_values(config, take_values, again);
+        ck_assert_uint_eq(visited, COUNT_OF(rows));
+        for (size_t i = 0; i < COUNT_OF(rows); i++) {
+            if (is_number(&rows[i]))
+                ck_assert_uint_eq(number(config, &rows[i]), number(again, &rows[i]));
+        }
+        ck_assert_str_eq(again->data, "/a b");
+        ck_assert_uint_eq(again->listen.count, 2);
+        ck_assert_uint_eq(again->unsorted, CONFIG_UNSORTED_ERROR);
+        config_free(config);
+        config_free(again);
+    }
+    ck_assert(!config_is_list("no_such"));
+}
+END_TEST
+
 UNIT("config", config_defaults_are_as_written, config_numbers_have_bounds,
      config_choices_are_the_words, config_checks_what_strings_mean,
      config_lists_have_defaults_while_empty, config_reads_pairs, config_each_row_once,
-     config_keeps_what_it_had_of_bad_values)
+     config_keeps_what_it_had_of_bad_values, config_overrides_lists_only,
+     config_gives_its_values)

@@ -209,6 +209,24 @@ START_TEST(listen_on_a_long_path)
 }
 END_TEST
 
+/* Without a socket: that of another server is in nobody's way. */
+START_TEST(listen_checks_addresses)
+{
+    static const char *const good[] = { "127.0.0.1:0", "*:1", "[::1]:65535",
+                                        "unix:/nowhere/s" };
+    static const char *const bad[] = { "127.0.0.1", "127.0.0.1:65536", "::1:80", "unix:s", "" };
+
+    for (size_t i = 0; i < COUNT_OF(good); i++)
+        ck_assert_msg(listen_check(good[i], problem, sizeof(problem)) == 0, "%s", problem);
+    for (size_t i = 0; i < COUNT_OF(bad); i++) {
+        memset(problem, 0, sizeof(problem));
+        ck_assert_msg(listen_check(bad[i], problem, sizeof(problem)) == -1, "%s", bad[i]);
+        ck_assert_ptr_eq(strstr(problem, "listen: "), problem);
+        ck_assert_ptr_null(strchr(problem, '\n'));
+    }
+}
+END_TEST
+
 UNIT("listen", listen_takes_every_form, listen_refuses_what_is_no_address,
      listen_says_that_a_port_is_taken, listen_on_a_socket_file, listen_replaces_no_other_file,
-     listen_on_a_long_path)
+     listen_on_a_long_path, listen_checks_addresses)

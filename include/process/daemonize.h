@@ -1,6 +1,8 @@
 #ifndef PROCESS_DAEMONIZE_H
 #define PROCESS_DAEMONIZE_H
 
+#include <stdbool.h>
+
 /*
  * Into the background, and only there: the process that was started returns to its shell when
  * the daemon serves, or with the daemon's failure.
@@ -16,11 +18,11 @@
 int daemonize_begin(void);
 
 /**
- * daemonize_detach(void):
- * Let go of the caller's terminal: standard output and error go to /dev/null, messages to
- * syslog.
+ * daemonize_detach(keep_stderr):
+ * Let go of the caller's terminal: standard output goes to /dev/null, and so does standard
+ * error unless ${keep_stderr}.
  */
-void daemonize_detach(void);
+void daemonize_detach(bool keep_stderr);
 
 /**
  * daemonize_ready(fd):

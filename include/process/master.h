@@ -7,10 +7,11 @@
 
 /**
  * master_run(config, background):
- * Be the master: lower the limits of ${config} that the system does not allow, listen, fork the
- * workers, replace those that die, and stop when told to (TERM, INT: at once; QUIT: when all
- * answers are out). Once every worker serves, a byte is written to
- * ${ready_fd}, if that is not -1. Returns the exit code; what went wrong is logged.
+ * Be the master of ${config}, which check_config has found good, in the ${background} if so
+ * wanted: lower the limits that the system does not allow, take the pid file, listen, open the
+ * error log, fork the workers, replace those that die, reopen the error log when told to
+ * (USR1), and stop when told to (TERM, INT: at once; QUIT: when all answers are out). Returns
+ * the exit code; what went wrong is logged.
  */
 int master_run(struct config *config, bool background);
 

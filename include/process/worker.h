@@ -13,7 +13,8 @@ enum {
 /**
  * worker_run(heritage):
  * Be a worker, in a process of its own, until told to stop (TERM, INT: at once; QUIT: when all
- * answers are out) or until the master is gone (as QUIT). Returns the exit code.
+ * answers are out) or until the master is gone (as QUIT). Reopens its log on USR1. Returns the
+ * exit code.
  */
 int worker_run(const struct heritage *heritage);
 

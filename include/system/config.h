@@ -1,6 +1,7 @@
 #ifndef SYSTEM_CONFIG_H
 #define SYSTEM_CONFIG_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -15,6 +16,7 @@
 struct config_list {
     size_t count;
     char **items;
+    bool stale; /* the next item replaces these */
 };
 
 typedef char *config_string;
@@ -51,6 +53,14 @@ enum { CONFIG_FRAMING_CHUNKED, CONFIG_FRAMING_LENGTH };
 /* The choices of "unsorted". */
 enum { CONFIG_UNSORTED_SERVE, CONFIG_UNSORTED_ERROR };
 
+/* What "error_log" stands for. */
+enum config_error_log {
+    CONFIG_ERROR_LOG_UNSET,
+    CONFIG_ERROR_LOG_STDERR,
+    CONFIG_ERROR_LOG_SYSLOG,
+    CONFIG_ERROR_LOG_FILE,
+};
+
 /**
  * config_new(void):
  * A configuration in which every option has its default; NULL without memory. To be given to
@@ -73,6 +83,13 @@ int config_set(struct config *config, const char *name, const char *value, char 
 int config_set_pair(struct config *config, const char *pair, char *problem, size_t size);
 
 /**
+ * config_override(config):
+ * What is set from now on goes before what was set so far: a LIST begins anew with its next
+ * item.
+ */
+void config_override(struct config *config);
+
+/**
  * config_complete(config, problem, size):
  * Let LISTs that are still empty have their default. To be called once, after the last
  * config_set. Returns 0, or -1 with a line in ${problem}.
@@ -93,6 +110,35 @@ int config_choice_named(const char *choices, struct slice word);
 void config_each(void (*visit)(void *arg, const char *name, const char *argument,
                                const char *standard, const char *help),
                  void *arg);
+
+/**
+ * config_is_list(name):
+ * Whether ${name} is an option that may be given several times.
+ */
+bool config_is_list(const char *name);
+
+/* How an option's values are written down. */
+enum config_form {
+    CONFIG_FORM_WORD, /* one, of letters and digits */
+    CONFIG_FORM_TEXT, /* one, of any bytes */
+    CONFIG_FORM_LIST, /* any number, of any bytes */
+};
+
+/**
+ * config_values(config, visit, arg):
+ * Call ${visit} for each option, in the order of options.def, with its name and with the
+ * ${count} texts that config_set would make what it is now from.
+ */
+void config_values(const struct config *config,
+                   void (*visit)(void *arg, const char *name, enum config_form form,
+                                 size_t count, const char *const *values),
+                   void *arg);
+
+/**
+ * config_error_log(config):
+ * Where the messages of ${config} go; a FILE's path is error_log itself.
+ */
+enum config_error_log config_error_log(const struct config *config);
 
 /**
  * config_free(config):

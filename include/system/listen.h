@@ -13,6 +13,13 @@
 #define LISTEN_NAME 128
 
 /**
+ * listen_check(address, problem, size):
+ * Whether ${address} is one, and its host's name known. Returns 0, or -1 with one line about
+ * what is wrong in the ${size} bytes of ${problem}.
+ */
+int listen_check(const char *address, char *problem, size_t size);
+
+/**
  * listen_open(address, backlog, problem, size):
  * Bind and listen, non-blocking and closed on exec, with up to ${backlog} connections waiting.
  * The socket file of a dead server is replaced. Returns the socket, which is the caller's, or

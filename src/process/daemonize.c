@@ -64,13 +64,11 @@ int daemonize_begin(void)
     return word[1];
 }
 
-void daemonize_detach(void)
+void daemonize_detach(bool keep_stderr)
 {
-    if (access("/dev/log", W_OK))
-        log_warn("there is no syslog here to tell what happens from now on; -f tells it here");
-    log_to_syslog("tickd");
     blank(STDOUT_FILENO);
-    blank(STDERR_FILENO);
+    if (!keep_stderr)
+        blank(STDERR_FILENO);
 }
 
 void daemonize_ready(int fd)

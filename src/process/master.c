@@ -16,7 +16,9 @@
 #include "base/sig.h"
 #include "base/title.h"
 #include "process/daemonize.h"
+#include "process/errorlog.h"
 #include "process/heritage.h"
+#include "process/pidfile.h"
 #include "process/worker.h"
 #include "system/listen.h"
 
@@ -39,6 +41,7 @@ struct slot {
     uint64_t start_at;    /* when it is to be started; 0: not */
     bool served;          /* the worker has said that it serves */
     bool hopeless;        /* not to be started again */
+    bool reopen;          /* to be told to reopen its log once it serves */
 };
 
 struct master {
@@ -47,7 +50,8 @@ struct master {
     int daemon_fd;  /* for daemonize_ready; -1: in the foreground, or said */
     bool announced; /* that all serve */
     bool background;
-    int death[2]; /* a pipe whose end workers see when we are gone */
+    struct pidfile *pidfile; /* NULL: none */
+    int death[2];            /* a pipe whose end workers see when we are gone */
     size_t listener_count;
     int *listeners;
     struct cpu_list cpus;
@@ -145,25 +149,14 @@ static int choose_engine(struct master *master)
 static int make_slots(struct master *master)
 {
     const struct config *config = master->config;
-    struct cpu_list allowed, cpus;
+    struct cpu_list cpus;
 
-    if (cpu_allowed(&allowed)) {
+    if (cpu_allowed(&cpus)) {
         log_error("cannot find out which cores there are: %m");
         return -1;
     }
-    cpus = allowed;
     if (config->cpus[0] != '\0')
         cpu_parse(slice_of(config->cpus), &cpus);
-    for (size_t i = 0; i < cpus.count; i++) {
-        bool found = false;
-
-        for (size_t j = 0; j < allowed.count; j++)
-            found |= allowed.cpus[j] == cpus.cpus[i];
-        if (!found) {
-            log_error("cpus: core %d is none that tickd may run on", cpus.cpus[i]);
-            return -1;
-        }
-    }
     master->cpus = cpus;
     master->slot_count = config->workers == 0 ? cpus.count : config->workers;
     master->slots = calloc(master->slot_count, sizeof(struct slot));
@@ -272,6 +265,9 @@ static void hear_ready(struct master *master, struct slot *slot)
         return; /* its death will be seen by wait */
     slot->served = true;
     slot->backoff = BACKOFF_FIRST;
+    if (slot->reopen)
+        kill(slot->pid, SIGUSR1);
+    slot->reopen = false;
     if (all_ready(master) && !master->announced)
         announce(master);
 }
@@ -304,7 +300,7 @@ static void bury_worker(struct master *master, size_t place, int status)
     if (!master->stopping)
         describe_end(place, slot->pid, status);
     slot->pid = 0;
-    slot->served = false;
+    slot->served = slot->reopen = false;
     if (slot->ready_fd >= 0)
         close(slot->ready_fd);
     slot->ready_fd = -1;
@@ -355,6 +351,21 @@ static void tell_workers(const struct master *master, int signo)
     }
 }
 
+/* The master first, so that the file is its. A worker that cannot hear signals yet is told when
+ * it can. */
+static void reopen_log(struct master *master)
+{
+    if (log_reopen() == 0)
+        log_notice("the error log is opened again");
+    for (size_t i = 0; i < master->slot_count; i++) {
+        struct slot *slot = &master->slots[i];
+
+        if (slot->pid > 0 && slot->served)
+            kill(slot->pid, SIGUSR1);
+        slot->reopen = slot->pid > 0 && !slot->served;
+    }
+}
+
 /* Open sockets would take connections that nobody serves any more. */
 static void close_listeners(struct master *master)
 {
@@ -373,8 +384,10 @@ static void handle_signals(struct master *master)
         reap(master);
     if (hangup && master->background)
         log_notice("HUP means nothing to tickd: it has no configuration file to read again");
-    if (sig_take(SIGUSR1) || sig_take(SIGUSR2))
-        log_notice("USR1 and USR2 mean nothing to tickd yet");
+    if (sig_take(SIGUSR1))
+        reopen_log(master);
+    if (sig_take(SIGUSR2))
+        log_notice("USR2 means nothing to tickd yet");
     if (!stop && !quit)
         return;
     if (!master->stopping || stop)
@@ -434,6 +447,30 @@ static void wait_and_act(struct master *master, struct pollfd *polls, int signal
     handle_signals(master);
 }
 
+/* Nobody else may be master with this pid file. */
+static int lock_pidfile(struct master *master)
+{
+    const char *path = master->config->pid_file;
+    char problem[512];
+
+    if (path[0] == '\0')
+        return 0;
+    master->pidfile = pidfile_lock(path, problem, sizeof(problem));
+    if (master->pidfile == NULL)
+        log_error("%s", problem);
+    return master->pidfile == NULL ? -1 : 0;
+}
+
+/* Say who we are, in the pid file, and from now on speak to the log. */
+static int go_public(const struct master *master)
+{
+    if (master->pidfile != NULL && pidfile_write(master->pidfile)) {
+        log_error("cannot write the pid file %s: %m", master->config->pid_file);
+        return -1;
+    }
+    return errorlog_open(master->config, master->background);
+}
+
 static int supervise(struct master *master)
 {
     static const int signals[] = { SIGTERM, SIGINT,  SIGQUIT, SIGHUP,
@@ -442,16 +479,18 @@ static int supervise(struct master *master)
     int signal_fd = sig_catch(signals);
     char name[LISTEN_NAME];
 
-    if (master->background)
-        daemonize_detach();
-    for (size_t i = 0; i < master->listener_count; i++)
-        log_notice("listening on %s", listen_name(master->listeners[i], name));
-    title_set("master %s", listen_name(master->listeners[0], name));
     if (polls == NULL || signal_fd < 0) {
         log_error("cannot catch signals: %m");
         free(polls);
         return EXIT_FAILURE;
     }
+    if (go_public(master)) {
+        free(polls);
+        return EXIT_FAILURE;
+    }
+    for (size_t i = 0; i < master->listener_count; i++)
+        log_notice("listening on %s", listen_name(master->listeners[i], name));
+    title_set("master %s", listen_name(master->listeners[0], name));
     while (!is_done(master))
         wait_and_act(master, polls, signal_fd);
     free(polls);
@@ -483,7 +522,8 @@ int master_run(struct config *config, bool background)
         log_error("cannot make a pipe: %m");
     else if (choose_engine(&master))
         code = WORKER_EXIT_HOPELESS;
-    else if (make_slots(&master) == 0 && open_listeners(&master) == 0)
+    else if (lock_pidfile(&master) == 0 && make_slots(&master) == 0 &&
+             open_listeners(&master) == 0)
         code = supervise(&master);
 
     close_listeners(&master);
@@ -491,6 +531,7 @@ int master_run(struct config *config, bool background)
         close(master.death[0]);
         close(master.death[1]);
     }
+    pidfile_remove(master.pidfile);
     free(master.listeners);
     free(master.slots);
     return code;

@@ -55,6 +55,8 @@ static void on_signal(void *arg)
     worker->stopping |= term || interrupt;
     if (sig_take(SIGQUIT))
         drain(worker);
+    if (sig_take(SIGUSR1))
+        log_reopen();
 }
 
 static void on_helped(void *arg)
@@ -76,7 +78,7 @@ static bool is_done(const struct worker *worker)
 
 static int serve(struct worker *worker)
 {
-    static const int signals[] = { SIGTERM, SIGINT, SIGQUIT, 0 };
+    static const int signals[] = { SIGTERM, SIGINT, SIGQUIT, SIGUSR1, 0 };
     const struct heritage *heritage = worker->heritage;
     int signal_fd = sig_catch(signals);
 

@@ -45,6 +45,12 @@ static int set_string(config_string *string, const char *value)
     return 0;
 }
 
+static void empty_list(struct config_list *list)
+{
+    while (list->count > 0)
+        free(list->items[--list->count]);
+}
+
 static int add_item(struct config_list *list, const char *value)
 {
     char **grown = realloc(list->items, (list->count + 1) * sizeof(*grown));
@@ -120,6 +126,17 @@ static bool is_origin(const char *value)
     return strcmp(value, "*") == 0 || (strstr(value, "://") != NULL && strlen(value) <= 256);
 }
 
+/* A row for the table of types, which is the list once more. */
+static int check_type(struct config *config, const char *value, char *problem, size_t size)
+{
+    char fault[256];
+
+    if (coltypes_add(config->coltypes, value, fault, sizeof(fault)) == 0)
+        return 0;
+    snprintf(problem, size, "type: %s", fault);
+    return -1;
+}
+
 /* What a value of the right kind may still get wrong. */
 static int check_meaning(struct config *config, const char *name, const char *value,
                          char *problem, size_t size)
@@ -127,7 +144,7 @@ static int check_meaning(struct config *config, const char *name, const char *va
     struct cpu_list cpus;
 
     if (strcmp(name, "type") == 0)
-        return coltypes_add(config->coltypes, value, problem, size);
+        return check_type(config, value, problem, size);
     if (strcmp(name, "cpus") == 0 && value[0] != '\0' && cpu_parse(slice_of(value), &cpus)) {
         snprintf(problem, size, "cpus: '%s' is not a list of cores such as 0,2-3", value);
         return -1;
@@ -145,12 +162,30 @@ static int check_meaning(struct config *config, const char *name, const char *va
     return 0;
 }
 
+/* A list whose items are from below what is set now. */
+static int begin_anew(struct config *config, const struct option_row *row)
+{
+    struct config_list *list = member(config, row);
+
+    list->stale = false;
+    empty_list(list);
+    if (strcmp(row->name, "type") == 0) {
+        coltypes_free(config->coltypes);
+        config->coltypes = coltypes_new();
+    }
+    return config->coltypes == NULL ? -1 : 0;
+}
+
 static int set_row(struct config *config, const struct option_row *row, const char *value,
                    char *problem, size_t size)
 {
     void *into = member(config, row);
     int failed = -1;
 
+    if (row->kind == LIST && ((struct config_list *)into)->stale && begin_anew(config, row)) {
+        snprintf(problem, size, "%s: out of memory", row->name);
+        return -1;
+    }
     if (check_meaning(config, row->name, value, problem, size))
         return -1;
     snprintf(problem, size, "%s: out of memory", row->name);
@@ -226,6 +261,14 @@ int config_set_pair(struct config *config, const char *pair, char *problem, size
     return result;
 }
 
+void config_override(struct config *config)
+{
+    for (size_t i = 0; i < ROWS; i++) {
+        if (rows[i].kind == LIST)
+            ((struct config_list *)member(config, &rows[i]))->stale = true;
+    }
+}
+
 int config_complete(struct config *config, char *problem, size_t size)
 {
     for (size_t i = 0; i < ROWS; i++) {
@@ -257,6 +300,88 @@ void config_each(void (*visit)(void *arg, const char *name, const char *argument
         visit(arg, rows[i].name, rows[i].argument, rows[i].standard, rows[i].help);
 }
 
+bool config_is_list(const char *name)
+{
+    for (size_t i = 0; i < ROWS; i++) {
+        if (rows[i].kind == LIST && strcmp(rows[i].name, name) == 0)
+            return true;
+    }
+    return false;
+}
+
+struct unit {
+    uint64_t worth;
+    const char *name;
+};
+
+static const struct unit of_size[] = {
+    { 1 << 30, "g" }, { 1 << 20, "m" }, { 1 << 10, "k" }, { 1, "" }
+};
+static const struct unit of_duration[] = {
+    { 86400000, "d" }, { 3600000, "h" }, { 60000, "m" }, { 1000, "s" }, { 1, "ms" }
+};
+static const struct unit of_number[] = { { 1, "" } };
+
+/* Write ${value} in the largest unit that it is a whole number of. */
+static void write_number(char *text, size_t size, const struct unit *unit, uint64_t value)
+{
+    while (value % unit->worth != 0 || (value == 0 && unit->worth > 1))
+        unit++;
+    snprintf(text, size, "%llu%s", (unsigned long long)(value / unit->worth), unit->name);
+}
+
+/* The value of what is neither a LIST nor a STRING, in the ${size} bytes of ${text}. */
+static void write_word(char *text, size_t size, const struct option_row *row, const void *from)
+{
+    if (row->kind == CHOICE) {
+        struct slice rest = slice_of(row->argument), word;
+
+        for (unsigned i = 0; word = slice_cut(rest, '|', &rest), i < *(const unsigned *)from;)
+            i++;
+        snprintf(text, size, "%.*s", SLICE_ARG(word));
+    } else {
+        write_number(text, size,
+                     row->kind == SIZE       ? of_size
+                     : row->kind == DURATION ? of_duration
+                                             : of_number,
+                     *(const uint64_t *)from);
+    }
+}
+
+void config_values(const struct config *config,
+                   void (*visit)(void *arg, const char *name, enum config_form form,
+                                 size_t count, const char *const *values),
+                   void *arg)
+{
+    for (size_t i = 0; i < ROWS; i++) {
+        const void *from = (const char *)config + rows[i].offset;
+        const struct config_list *list = from;
+        char text[64];
+        const char *word = text;
+
+        if (rows[i].kind == LIST) {
+            visit(arg, rows[i].name, CONFIG_FORM_LIST, list->count,
+                  (const char *const *)list->items);
+        } else if (rows[i].kind == STRING) {
+            visit(arg, rows[i].name, CONFIG_FORM_TEXT, 1, (const char *const *)from);
+        } else {
+            write_word(text, sizeof(text), &rows[i], from);
+            visit(arg, rows[i].name, CONFIG_FORM_WORD, 1, &word);
+        }
+    }
+}
+
+enum config_error_log config_error_log(const struct config *config)
+{
+    if (config->error_log[0] == '\0')
+        return CONFIG_ERROR_LOG_UNSET;
+    if (strcmp(config->error_log, "stderr") == 0)
+        return CONFIG_ERROR_LOG_STDERR;
+    if (strcmp(config->error_log, "syslog") == 0)
+        return CONFIG_ERROR_LOG_SYSLOG;
+    return CONFIG_ERROR_LOG_FILE;
+}
+
 void config_free(struct config *config)
 {
     if (config == NULL)
@@ -267,8 +392,7 @@ void config_free(struct config *config)
         } else if (rows[i].kind == LIST) {
             struct config_list *list = member(config, &rows[i]);
 
-            while (list->count > 0)
-                free(list->items[--list->count]);
+            empty_list(list);
             free(list->items);
         }
     }

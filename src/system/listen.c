@@ -67,26 +67,35 @@ static const char *bind_hint(const char *path)
     }
 }
 
-static int open_inet(const char *address, int backlog, char *problem, size_t size)
+/* What an address of the internet stands for, for freeaddrinfo; NULL with a problem. */
+static struct addrinfo *resolve(const char *address, char *problem, size_t size)
 {
     struct addrinfo hints = { .ai_flags = AI_PASSIVE | AI_NUMERICSERV,
                               .ai_socktype = SOCK_STREAM };
-    struct addrinfo *found;
+    struct addrinfo *found = NULL;
     char host[256];
     const char *port;
-    int fd, on = 1;
 
     if (split_host(address, host, sizeof(host), &port) || strtoul(port, NULL, 10) > 65535) {
         snprintf(problem, size,
                  "listen: '%s' is not HOST:PORT, [IPV6]:PORT, *:PORT or unix:/PATH", address);
-        return -1;
+        return NULL;
     }
     int error = getaddrinfo(host, port, &hints, &found);
     if (error != 0) {
         snprintf(problem, size, "listen: no address for '%s': %s", host, gai_strerror(error));
-        return -1;
+        return NULL;
     }
+    return found;
+}
 
+static int open_inet(const char *address, int backlog, char *problem, size_t size)
+{
+    struct addrinfo *found = resolve(address, problem, size);
+    int fd, on = 1;
+
+    if (found == NULL)
+        return -1;
     fd = socket(found->ai_family, SOCKET_FLAGS, 0);
     if (fd < 0)
         goto failed;
@@ -125,16 +134,24 @@ static void remove_stale(const struct sockaddr_un *address)
     close(fd);
 }
 
+static int check_path(const char *path, char *problem, size_t size)
+{
+    const size_t room = sizeof(((struct sockaddr_un *)NULL)->sun_path);
+
+    if (path[0] == '/' && strlen(path) < room)
+        return 0;
+    snprintf(problem, size,
+             "listen: the socket's path '%s' must begin with / and have at most %zu bytes",
+             path, room - 1);
+    return -1;
+}
+
 static int open_unix(const char *path, int backlog, char *problem, size_t size)
 {
     struct sockaddr_un address = { .sun_family = AF_UNIX };
 
-    if (path[0] != '/' || strlen(path) >= sizeof(address.sun_path)) {
-        snprintf(problem, size,
-                 "listen: the socket's path '%s' must begin with / and have at most %zu bytes",
-                 path, sizeof(address.sun_path) - 1);
+    if (check_path(path, problem, size))
         return -1;
-    }
     memcpy(address.sun_path, path, strlen(path));
     remove_stale(&address);
     int fd = socket(AF_UNIX, SOCKET_FLAGS, 0);
@@ -147,6 +164,18 @@ static int open_unix(const char *path, int backlog, char *problem, size_t size)
     }
     chmod(path, 0666); /* as open to this machine as a port is */
     return fd;
+}
+
+int listen_check(const char *address, char *problem, size_t size)
+{
+    struct addrinfo *found;
+
+    if (strncmp(address, "unix:", 5) == 0)
+        return check_path(address + 5, problem, size);
+    if ((found = resolve(address, problem, size)) == NULL)
+        return -1;
+    freeaddrinfo(found);
+    return 0;
 }
 
 int listen_open(const char *address, int backlog, char *problem, size_t size)

@@ -120,6 +120,33 @@ sub spawn ($class, %opt) {
     return $self;
 }
 
+# daemon(data =>, options => [...], args => [...]): a server in the background, with a pid file and an error log of its
+# own in {dir}; {run} is how its command ended. Without {pid} if that failed.
+sub daemon ($class, %opt) {
+    my $dir = $opt{dir} // scratch();
+    my $self = bless { %opt, dir => $dir, log => "$dir/error.log", pid_file => "$dir/tickd.pid", daemon => 1 }, $class;
+    $self->{run} = run_tickd(20, $self->daemon_flags, @{ $opt{args} // [] });
+    return $self if $self->{run}{status} ne '0';
+    ($self->{pid}) = _slurp($self->{pid_file}) =~ /\A(\d+)\n\z/ or die "no process id in $self->{pid_file}\n";
+    $self->track;
+    return $self;
+}
+
+sub daemon_flags ($self) {
+    return (
+        defined $self->{data} ? ('-d', "$self->{data}") : (), '-w', $self->{workers} // 2,
+        (map { ('-l', $_) } @{ $self->{listen} // ['127.0.0.1:0'] }),
+        defined $ENV{TICKD_ENGINE} ? ('-o', "engine=$ENV{TICKD_ENGINE}") : (),
+        (map { ('-o', $_) } "pid_file=$self->{pid_file}", "error_log=$self->{log}", @{ $self->{options} // [] }),
+    );
+}
+
+# alive(PID): as a process, not as a zombie.
+sub alive ($pid) {
+    my $stat = _slurp("/proc/$pid/stat");
+    return $stat ne '' && $stat !~ /\) [ZX] /;
+}
+
 sub log_text ($self) {
     open my $file, '<', $self->{log} or return '';
     local $/;
@@ -167,6 +194,12 @@ sub get ($self, $target, @headers) { return $self->connect->get($target, @header
 # gone(): whether the process ended; then {status} is its wait status.
 sub gone ($self) {
     return 1 if defined $self->{status};
+    if ($self->{daemon}) { # somebody else's child
+        return 0 if alive($self->{pid});
+        $self->{status} = 0;
+        delete $running{ $self->{pid} };
+        return 1;
+    }
     my $reaped = waitpid $self->{pid}, WNOHANG;
     return 0 if $reaped == 0;
     $self->{status} = $reaped == $self->{pid} ? $? : -1;
@@ -234,7 +267,7 @@ sub title ($pid) {
 
 sub _kill ($self) {
     kill 'KILL', -$self->{pid}, $self->{pid};
-    waitpid $self->{pid}, 0 if !defined $self->{status};
+    waitpid $self->{pid}, 0 if !defined $self->{status} && !$self->{daemon};
     $self->{status} //= $?;
     delete $running{ $self->{pid} };
     return;

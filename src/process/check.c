@@ -1,0 +1,100 @@
+#include "process/check.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/cpu.h"
+#include "base/log.h"
+#include "system/listen.h"
+#include "system/loop.h"
+
+/* Whether there is nothing in the directory. */
+static bool is_empty(const char *path)
+{
+    DIR *directory = opendir(path);
+    bool found = false;
+
+    for (struct dirent *entry;
+         directory != NULL && !found && (entry = readdir(directory)) != NULL;)
+        found = entry->d_name[0] != '.';
+    if (directory != NULL)
+        closedir(directory);
+    return !found;
+}
+
+static int check_data(const char *data, char *problem, size_t size)
+{
+    struct stat found;
+
+    if (data[0] == '\0') {
+        snprintf(problem, size,
+                 "which data directory? Name it with -d DIR, or in a file with -c FILE");
+    } else if (stat(data, &found)) {
+        snprintf(problem, size, "the data directory %s cannot be used: %s", data,
+                 strerror(errno));
+    } else if (!S_ISDIR(found.st_mode)) {
+        snprintf(problem, size,
+                 "%s is not a directory; data (-d) names the one that holds "
+                 "{exchange}/{symbol}/{type}",
+                 data);
+    } else if (access(data, R_OK | X_OK)) {
+        snprintf(problem, size, "the data directory %s cannot be read: %s", data,
+                 strerror(errno));
+    } else {
+        return 0;
+    }
+    return -1;
+}
+
+static int check_cpus(const char *wanted, char *problem, size_t size)
+{
+    struct cpu_list allowed, cpus;
+
+    if (wanted[0] == '\0')
+        return 0;
+    if (cpu_allowed(&allowed) || cpu_parse(slice_of(wanted), &cpus)) {
+        snprintf(problem, size, "cannot find out which cores there are: %s", strerror(errno));
+        return -1;
+    }
+    for (size_t i = 0; i < cpus.count; i++) {
+        bool found = false;
+
+        for (size_t j = 0; j < allowed.count; j++)
+            found |= allowed.cpus[j] == cpus.cpus[i];
+        if (!found) {
+            snprintf(problem, size, "cpus: core %d is none that tickd may run on",
+                     cpus.cpus[i]);
+            return -1;
+        }
+    }
+    return 0;
+}
+
+int check_config(const struct config *config, char *problem, size_t size)
+{
+    if (check_data(config->data, problem, size) || check_cpus(config->cpus, problem, size))
+        return -1;
+    for (size_t i = 0; i < config->listen.count; i++) {
+        if (listen_check(config->listen.items[i], problem, size))
+            return -1;
+    }
+    if (is_empty(config->data))
+        log_warn("the data directory %s is empty: queries are answered 503 until it is not",
+                 config->data);
+    return 0;
+}
+
+int check_engine(const struct config *config, char *problem, size_t size)
+{
+    char why[256];
+
+    if (loop_choose((unsigned)config->engine, why, sizeof(why)) != NULL)
+        return 0;
+    snprintf(problem, size, "engine: io_uring cannot be used here: %s", why);
+    return -1;
+}
