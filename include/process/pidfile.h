@@ -44,8 +44,9 @@ void pidfile_remove(struct pidfile *pidfile);
 
 /**
  * pidfile_owner(path, owner):
- * Store which process holds the lock of ${path} in ${owner}, 0 if none does or there is no such
- * file. Returns 0, or -1 with errno. For other processes than the one that holds it.
+ * Store which process holds the lock of ${path} in ${owner}: 0 if none does or there is no such
+ * file, -1 if it has no number here (it is in another pid namespace). Returns 0, or -1 with
+ * errno. For other processes than the one that holds it.
  */
 int pidfile_owner(const char *path, pid_t *owner);
 

@@ -45,8 +45,12 @@ int control_send(const struct config *config, const char *command)
         log_error("cannot use the pid file %s: %m", config->pid_file);
         return EXIT_FAILURE;
     }
-    /* A process of another pid namespace holds it as process 0, or as a negative one. */
-    if (owner <= 0)
+    if (owner < 0) {
+        log_error("the pid file %s is held by a process that cannot be seen from here",
+                  config->pid_file);
+        return EXIT_FAILURE;
+    }
+    if (owner == 0)
         return not_running(config);
     if (signo == 0) {
         printf("tickd is running as process %d\n", (int)owner);

@@ -355,6 +355,10 @@ static void tell_workers(const struct master *master, int signo)
  * it can. */
 static void reopen_log(struct master *master)
 {
+    if (config_error_log(master->config) != CONFIG_ERROR_LOG_FILE) {
+        log_notice("USR1: there is no log file to open again");
+        return;
+    }
     if (log_reopen() == 0)
         log_notice("the error log is opened again");
     for (size_t i = 0; i < master->slot_count; i++) {

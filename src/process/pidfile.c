@@ -130,7 +130,7 @@ int pidfile_owner(const char *path, pid_t *owner)
         return errno == ENOENT ? 0 : -1;
     int failed = fcntl(fd, F_GETLK, &lock);
     if (!failed && lock.l_type != F_UNLCK)
-        *owner = lock.l_pid;
+        *owner = lock.l_pid > 0 ? lock.l_pid : -1;
     close(fd);
     return failed;
 }
