@@ -30,8 +30,10 @@ struct header {
     } sections[SEGMENT_SECTIONS];
 };
 
+/* What the header says is kept apart: that in the memory can change after it was checked. */
 struct segment {
-    struct header *header;
+    struct header header;
+    char *at;
     size_t bytes;
     int fd;
 };
@@ -39,6 +41,20 @@ struct segment {
 static uint64_t whole_pages(uint64_t bytes)
 {
     return (bytes + PAGE - 1) / PAGE * PAGE;
+}
+
+/* Whether the machine has so much at all: to get more would not fail but have processes killed,
+ * this or any other. */
+static bool has_memory(const size_t bytes[SEGMENT_SECTIONS])
+{
+    uint64_t left = (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE);
+
+    for (int i = 0; i < SEGMENT_SECTIONS; i++) {
+        if (bytes[i] > left)
+            return false;
+        left -= bytes[i];
+    }
+    return true;
 }
 
 static struct header make_header(const size_t bytes[SEGMENT_SECTIONS])
@@ -60,6 +76,19 @@ static struct header make_header(const size_t bytes[SEGMENT_SECTIONS])
     return header;
 }
 
+/* Give the file all of its memory; 0, or the error. A signal ends that early, and undoes it. */
+static int allocate(int fd, off_t bytes)
+{
+    int error;
+
+    if (ftruncate(fd, bytes))
+        return errno;
+    do
+        error = posix_fallocate(fd, 0, bytes);
+    while (error == EINTR);
+    return error;
+}
+
 /* Map what ${fd} refers to; then ${fd} is the segment's. */
 static struct segment *map(int fd, size_t bytes, int protection)
 {
@@ -67,26 +96,30 @@ static struct segment *map(int fd, size_t bytes, int protection)
 
     if (segment == NULL)
         return NULL;
-    void *at = mmap(NULL, bytes, protection, MAP_SHARED, fd, 0);
+    char *at = mmap(NULL, bytes, protection, MAP_SHARED, fd, 0);
     if (at == MAP_FAILED) {
         free(segment);
         return NULL;
     }
-    *segment = (struct segment){ .header = at, .bytes = bytes, .fd = fd };
+    *segment = (struct segment){ .at = at, .bytes = bytes, .fd = fd };
     return segment;
 }
 
 struct segment *segment_create(const size_t bytes[SEGMENT_SECTIONS])
 {
-    struct header header = make_header(bytes);
     struct segment *segment = NULL;
-    int fd = memfd_create(NAME, MFD_CLOEXEC | MFD_ALLOW_SEALING);
-    int error;
+    struct header header;
+    int error, fd;
 
+    if (!has_memory(bytes)) {
+        errno = ENOMEM;
+        return NULL;
+    }
+    header = make_header(bytes);
+    fd = memfd_create(NAME, MFD_CLOEXEC | MFD_ALLOW_SEALING);
     if (fd < 0)
         return NULL;
-    error = ftruncate(fd, (off_t)header.bytes) ? errno
-                                               : posix_fallocate(fd, 0, (off_t)header.bytes);
+    error = allocate(fd, (off_t)header.bytes);
     if (error == 0 && fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL))
         error = errno;
     if (error == 0 && (segment = map(fd, header.bytes, PROT_READ | PROT_WRITE)) == NULL)
@@ -96,7 +129,8 @@ struct segment *segment_create(const size_t bytes[SEGMENT_SECTIONS])
         errno = error;
         return NULL;
     }
-    memcpy(segment->header, &header, sizeof(header));
+    memcpy(segment->at, &header, sizeof(header));
+    segment->header = header;
     return segment;
 }
 
@@ -117,7 +151,8 @@ static bool is_ours(const struct header *header, uint64_t bytes, char *problem, 
     bool sound =
         header->bytes == bytes && memchr(header->version, '\0', sizeof(header->version));
     for (int i = 0; i < SEGMENT_SECTIONS; i++)
-        sound &= header->sections[i].offset <= bytes &&
+        sound &= header->sections[i].offset >= PAGE && header->sections[i].offset <= bytes &&
+                 header->sections[i].offset % PAGE == 0 &&
                  header->sections[i].bytes <= bytes - header->sections[i].offset;
     if (!sound)
         snprintf(problem, size, "the memory of process %d is damaged", header->master);
@@ -128,7 +163,7 @@ struct segment *segment_attach(const char *path, char *problem, size_t size)
 {
     struct segment *segment = NULL;
     struct stat found;
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 
     if (fd < 0 || fstat(fd, &found)) {
         snprintf(problem, size, "cannot open %s: %s", path, strerror(errno));
@@ -136,9 +171,12 @@ struct segment *segment_attach(const char *path, char *problem, size_t size)
         snprintf(problem, size, "that is not the memory of a tickd");
     } else if ((segment = map(fd, (size_t)found.st_size, PROT_READ)) == NULL) {
         snprintf(problem, size, "cannot map %s: %s", path, strerror(errno));
-    } else if (!is_ours(segment->header, segment->bytes, problem, size)) {
-        segment_free(segment);
-        return NULL;
+    } else {
+        memcpy(&segment->header, segment->at, sizeof(segment->header));
+        if (!is_ours(&segment->header, segment->bytes, problem, size)) {
+            segment_free(segment);
+            return NULL;
+        }
     }
     if (segment == NULL && fd >= 0)
         close(fd);
@@ -147,34 +185,34 @@ struct segment *segment_attach(const char *path, char *problem, size_t size)
 
 void *segment_at(const struct segment *segment, enum segment_section section)
 {
-    return (char *)segment->header + segment->header->sections[section].offset;
+    return segment->at + segment->header.sections[section].offset;
 }
 
 size_t segment_bytes(const struct segment *segment, enum segment_section section)
 {
-    return segment->header->sections[section].bytes;
+    return segment->header.sections[section].bytes;
 }
 
 const char *segment_version(const struct segment *segment)
 {
-    return segment->header->version;
+    return segment->header.version;
 }
 
 int segment_master(const struct segment *segment)
 {
-    return segment->header->master;
+    return segment->header.master;
 }
 
 int64_t segment_born(const struct segment *segment)
 {
-    return segment->header->born;
+    return segment->header.born;
 }
 
 void segment_free(struct segment *segment)
 {
     if (segment == NULL)
         return;
-    munmap(segment->header, segment->bytes);
+    munmap(segment->at, segment->bytes);
     close(segment->fd);
     free(segment);
 }
