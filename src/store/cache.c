@@ -59,7 +59,7 @@
  */
 
 #define TRIES 3
-#define STAMP_AGE 1000 /* ms */
+#define STAMP_AGE 1000u /* ms */
 
 /* {sequence: 40 bits, owner: 16, way: 8}. */
 #define SEQUENCE_ONE (UINT64_C(1) << 24)
@@ -165,11 +165,12 @@ static unsigned search(const struct cache *cache, struct set *set, uint32_t tag,
     return CACHE_WAYS;
 }
 
+/* Stamp a way, unless its stamp is within STAMP_AGE of now: of a clock a little ahead, too. */
 static void touch(struct set *set, unsigned way, uint64_t now)
 {
     uint32_t stamp = (uint32_t)now;
 
-    if (stamp - shared_load_32(&set->stamps[way]) >= STAMP_AGE)
+    if (stamp - shared_load_32(&set->stamps[way]) + STAMP_AGE >= 2 * STAMP_AGE)
         shared_store_32(&set->stamps[way], stamp);
 }
 
@@ -318,7 +319,7 @@ unsigned cache_sweep(struct cache *cache, unsigned owner)
 
         if (!is_odd(word) || owner_of(word) != owner)
             continue;
-        shared_store_32(&set->tags[way_of(word)], 0);
+        shared_store_32(&set->tags[way_of(word) % CACHE_WAYS], 0);
         release(set, word);
         swept++;
     }
