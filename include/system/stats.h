@@ -23,8 +23,13 @@ struct stats_row {
     uint64_t counters[STATS_COUNTERS];
 };
 
+/* Who counts: a process. Where threads play processes, it is _Thread_local. */
+#ifndef STATS_OWNER
+#define STATS_OWNER
+#endif
+
 /* The row of this process: one that nobody sees, until there is a segment. */
-extern struct stats_row *stats_mine;
+extern STATS_OWNER struct stats_row *stats_mine;
 
 /**
  * stats_add(counter, count):

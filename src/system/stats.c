@@ -2,4 +2,4 @@
 
 static struct stats_row unseen;
 
-struct stats_row *stats_mine = &unseen;
+STATS_OWNER struct stats_row *stats_mine = &unseen;
