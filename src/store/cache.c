@@ -269,8 +269,9 @@ static bool claim(const struct cache *cache, struct set *set, uint64_t word, uns
 static void release(struct set *set, uint64_t claimed)
 {
     shared_fence_release();
-    if (!shared_swap(&set->word, claimed, released(claimed)))
-        assert(!"another process wrote to a claimed set");
+    bool mine = shared_swap(&set->word, claimed, released(claimed));
+    assert(mine); /* nobody else writes to a claimed set */
+    (void)mine;
 }
 
 bool cache_put(struct cache *cache, struct cache_key key, uint64_t now, const uint64_t *value,
