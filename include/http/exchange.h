@@ -17,6 +17,7 @@ struct exchange {
     struct reply reply;
     struct send send;
     bool keep_alive; /* the connection goes on afterwards */
+    uint64_t since;  /* clock_ns, when the request was there */
     struct exchange *next_spare;
 };
 

@@ -192,6 +192,12 @@ void loop_bury(struct loop *loop);
 uint64_t loop_now(const struct loop *loop);
 
 /**
+ * loop_woken(loop):
+ * clock_ns as of the beginning of this turn.
+ */
+uint64_t loop_woken(const struct loop *loop);
+
+/**
  * loop_turn(loop, most):
  * Wait until there is something to do, at most ${most} milliseconds unless that is -1; do a
  * bounded share of it, and return. Returns 0, or -1 with errno when the kernel refuses to go

@@ -26,6 +26,7 @@ struct loop {
     const struct loop_engine *engine;
     void *state; /* the engine's */
     uint64_t now;
+    uint64_t woken; /* clock_ns, when this turn's wait was over */
     struct timers timers;
     struct loop_source *sources;
     struct loop_source *dropped; /* to be freed when no event can name them */
@@ -60,8 +61,8 @@ struct loop_engine {
      * any more; if not, loop_engine_closed is called in time. */
     bool (*release)(struct loop *loop, struct loop_io *io);
 
-    /* Wait for events, at most ${ms} milliseconds unless that is -1, set ${loop}->now, and deal
-     * with them. */
+    /* Wait for events, at most ${ms} milliseconds unless that is -1, call loop_engine_woken,
+     * and deal with them. */
     int (*wait)(struct loop *loop, int ms);
 
     /* Wait until loop_engine_closed was called for all that was closed. */
@@ -83,6 +84,12 @@ static inline void loop_engine_ready(struct loop *loop, struct loop_io *io)
     *loop->ready_end = io;
     loop->ready_end = &io->next_ready;
 }
+
+/**
+ * loop_engine_woken(loop):
+ * The wait is over: a turn begins.
+ */
+void loop_engine_woken(struct loop *loop);
 
 /**
  * loop_engine_closed(loop, io):

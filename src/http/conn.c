@@ -13,6 +13,7 @@
 #include "http/http1.h"
 #include "http/reqbody.h"
 #include "store/store.h"
+#include "system/stats.h"
 
 /* What a client may still send after an error before we stop listening. */
 #define LINGER_BYTES (1 << 20)
@@ -42,6 +43,7 @@ struct conn {
     struct exchange *exchange;
     bool timed;                /* the time of the request under way is running */
     bool served;               /* there was a request before */
+    bool truncated;            /* the answer ends short by our fault, not the client's */
     uint64_t linger_left;      /* bytes */
     struct conn *next, **link; /* in the pool's list */
 };
@@ -95,7 +97,9 @@ static struct exchange *begin_exchange(struct conn *conn, const struct request *
     }
     exchange->keep_alive = request->keep_alive && !conn->pool->api->draining;
     exchange->answer.waker = (struct waker){ woken, conn };
+    exchange->since = loop_woken(conn->pool->loop);
     conn->exchange = exchange;
+    stats_add(STATS_requests_active, 1);
     return exchange;
 }
 
@@ -155,6 +159,7 @@ static bool read_head(struct conn *conn, struct input *input)
         return false;
     conn->scan = (struct http1_scan){ 0 };
     conn->timed = false;
+    stats_add(STATS_requests, 1);
     if (result == HTTP1_BAD) {
         input->len = 0;
         give_up_without_request(conn, &failure);
@@ -204,6 +209,7 @@ static void route(struct conn *conn)
     struct conn_pool *pool = conn->pool;
     struct exchange *exchange = conn->exchange;
 
+    exchange->since = loop_woken(pool->loop);
     store_begin(pool->api->store, loop_now(pool->loop), clock_wall());
     enum answer_state state = route_begin(pool->api, &exchange->request, &exchange->answer);
     conn->state = state_after(state);
@@ -227,6 +233,27 @@ static void reply(struct conn *conn)
     conn->state = CONN_SEND;
 }
 
+/* Let go of the request under way, if there is one. */
+static void release_exchange(struct conn *conn)
+{
+    if (conn->exchange == NULL)
+        return;
+    exchange_release(&conn->pool->exchanges, conn->exchange);
+    conn->exchange = NULL;
+    stats_subtract(STATS_requests_active, 1);
+}
+
+static void count_answer(const struct exchange *exchange)
+{
+    static const enum stats_counter classes[] = { STATS_responses_2xx, STATS_responses_3xx,
+                                                  STATS_responses_4xx, STATS_responses_5xx };
+    unsigned class = (unsigned)exchange->answer.status / 100 - 2;
+
+    if (class < sizeof(classes) / sizeof(*classes))
+        stats_add(classes[class], 1);
+    stats_time(STATS_answer_time, clock_ns() - exchange->since);
+}
+
 /*
  * The answer has left. Where the connection ends, what the client still sends is read for a
  * while: left unread, it would make the kernel send a reset, which could overtake the answer.
@@ -236,8 +263,8 @@ static void end_answer(struct conn *conn)
     struct conn_pool *pool = conn->pool;
     bool keep_alive = conn->exchange->keep_alive;
 
-    exchange_release(&pool->exchanges, conn->exchange);
-    conn->exchange = NULL;
+    count_answer(conn->exchange);
+    release_exchange(conn);
     if (keep_alive) {
         conn->state = CONN_HEAD;
         return;
@@ -255,6 +282,7 @@ static void break_off(struct conn *conn)
     struct exchange *exchange = conn->exchange;
 
     if (exchange->send.begun || exchange->answer.failure.status != 0) {
+        conn->truncated = true;
         conn_close(conn);
         return;
     }
@@ -403,8 +431,11 @@ static void sent(struct loop_io *io, ssize_t count)
 {
     struct conn *conn = of_io(io);
 
-    if (count == -EFAULT)
+    conn->truncated = count == -EFAULT;
+    if (conn->truncated)
         log_error("a file was cut off while it was sent: the answer ends short");
+    if (count > 0)
+        stats_add(STATS_bytes_sent, (uint64_t)count);
     if (count < 0) {
         conn_close(conn);
     } else if (conn->state == CONN_BODY) {
@@ -435,6 +466,7 @@ static void expired(struct loop_io *io)
     struct conn *conn = of_io(io);
     struct failure failure;
 
+    stats_add(STATS_timeouts, conn->timed || conn->state == CONN_SEND);
     failure_set(&failure, 408, NULL, "the request took too long to arrive");
     if (conn->state == CONN_HEAD && conn->timed) {
         buf_free(&conn->in);
@@ -455,12 +487,14 @@ static void closed(struct loop_io *io)
 {
     struct conn *conn = of_io(io);
 
-    exchange_release(&conn->pool->exchanges, conn->exchange);
+    if (conn->exchange != NULL)
+        stats_add(conn->truncated ? STATS_responses_truncated : STATS_responses_aborted, 1);
+    release_exchange(conn);
     buf_free(&conn->in);
     *conn->link = conn->next;
     if (conn->next != NULL)
         conn->next->link = conn->link;
-    conn->pool->count--;
+    stats_set(STATS_connections, --conn->pool->count);
     free(conn);
 }
 
@@ -476,6 +510,7 @@ static void refuse(struct conn *conn)
 {
     struct failure failure;
 
+    stats_add(STATS_connections_refused, 1);
     failure_set(&failure, 503, NULL, "too many connections");
     give_up_without_request(conn, &failure);
 }
@@ -490,6 +525,7 @@ void conn_accept(void *arg, int fd)
     if (conn == NULL || loop_add(pool->loop, &conn->io, fd, &events)) {
         free(conn);
         close(fd);
+        stats_add(STATS_connections_refused, 1);
         return;
     }
     conn->pool = pool;
@@ -498,8 +534,11 @@ void conn_accept(void *arg, int fd)
     if (pool->all != NULL)
         pool->all->link = &conn->next;
     pool->all = conn;
-    if (pool->count++ >= pool->config->max_connections)
+    stats_set(STATS_connections, ++pool->count);
+    if (pool->count > pool->config->max_connections)
         refuse(conn);
+    else
+        stats_add(STATS_connections_accepted, 1);
     go_on(conn, NULL, 0);
 }
 

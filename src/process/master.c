@@ -19,8 +19,10 @@
 #include "process/errorlog.h"
 #include "process/heritage.h"
 #include "process/pidfile.h"
+#include "process/roster.h"
 #include "process/worker.h"
 #include "system/listen.h"
+#include "system/stats.h"
 
 /* Crashes by itself within this time that make a slot wait before it gets another worker. */
 #define CRASHES_MAX 5
@@ -40,6 +42,7 @@ struct slot {
     uint64_t backoff;     /* ms to wait the next time */
     uint64_t start_at;    /* when it is to be started; 0: not */
     bool served;          /* the worker has said that it serves */
+    bool replaced;        /* it had a worker before */
     bool hopeless;        /* not to be started again */
     bool reopen;          /* to be told to reopen its log once it serves */
 };
@@ -57,6 +60,7 @@ struct master {
     struct cpu_list cpus;
     size_t slot_count;
     struct slot *slots;
+    struct roster *roster;
     bool stopping;
 };
 
@@ -171,13 +175,16 @@ static int make_slots(struct master *master)
 }
 
 /* In the child: keep only what is a worker's, and be one. */
-static _Noreturn void become_worker(struct master *master, size_t place, int ready_fd)
+static _Noreturn void become_worker(struct master *master, size_t place, unsigned id,
+                                    int ready_fd)
 {
     struct heritage heritage = {
         .config = master->config,
         .engine = master->engine,
         .listener_count = master->listener_count,
         .listeners = master->listeners,
+        .segment = roster_segment(master->roster),
+        .id = id,
         .slot = (int)place,
         .cpu = master->slots[place].cpu,
         .cpus = master->cpus,
@@ -194,6 +201,7 @@ static _Noreturn void become_worker(struct master *master, size_t place, int rea
             close(master->slots[i].ready_fd);
     }
     int code = worker_run(&heritage);
+    roster_free(master->roster);
     free(master->slots);
     free(master->listeners);
     exit(code);
@@ -208,9 +216,15 @@ static void back_off(struct slot *slot)
 static void start_worker(struct master *master, size_t place)
 {
     struct slot *slot = &master->slots[place];
+    unsigned id = roster_free_id(master->roster);
     int ready[2];
 
     slot->start_at = 0;
+    if (id == 0) {
+        log_error("cannot start worker %zu: too many are not gone yet", place);
+        back_off(slot);
+        return;
+    }
     if (pipe2(ready, O_CLOEXEC)) {
         log_error("cannot start worker %zu: %m", place);
         back_off(slot);
@@ -219,7 +233,7 @@ static void start_worker(struct master *master, size_t place)
     pid_t pid = fork();
     if (pid == 0) {
         close(ready[0]);
-        become_worker(master, place, ready[1]);
+        become_worker(master, place, id, ready[1]);
     }
     close(ready[1]);
     if (pid < 0) {
@@ -228,6 +242,9 @@ static void start_worker(struct master *master, size_t place)
         back_off(slot);
         return;
     }
+    roster_enter(master->roster, id, pid);
+    stats_add(STATS_restarts, slot->replaced);
+    slot->replaced = true;
     slot->pid = pid;
     slot->ready_fd = ready[0];
     if (master->announced)
@@ -336,6 +353,7 @@ static void reap(struct master *master)
     pid_t pid;
 
     while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+        roster_leave(master->roster, pid);
         for (size_t i = 0; i < master->slot_count; i++) {
             if (master->slots[i].pid == pid)
                 bury_worker(master, i, status);
@@ -527,7 +545,8 @@ int master_run(struct config *config, bool background)
     else if (choose_engine(&master))
         code = WORKER_EXIT_HOPELESS;
     else if (lock_pidfile(&master) == 0 && make_slots(&master) == 0 &&
-             open_listeners(&master) == 0)
+             open_listeners(&master) == 0 &&
+             (master.roster = roster_new(config, master.slot_count)) != NULL)
         code = supervise(&master);
 
     close_listeners(&master);
@@ -536,6 +555,7 @@ int master_run(struct config *config, bool background)
         close(master.death[1]);
     }
     pidfile_remove(master.pidfile);
+    roster_free(master.roster);
     free(master.listeners);
     free(master.slots);
     return code;

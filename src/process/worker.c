@@ -13,6 +13,7 @@
 #include "store/store.h"
 #include "system/helper.h"
 #include "system/loop.h"
+#include "system/stats.h"
 
 struct worker {
     const struct heritage *heritage;
@@ -119,6 +120,7 @@ int worker_run(const struct heritage *heritage)
     int code = WORKER_EXIT_HOPELESS;
 
     title_set("worker %d", heritage->slot);
+    stats_attach(heritage->segment, heritage->id, (unsigned)heritage->slot);
     if (heritage->cpu >= 0 && cpu_pin(heritage->cpu))
         log_warn("worker %d cannot be pinned to core %d: %m", heritage->slot, heritage->cpu);
     if (guard_install()) {

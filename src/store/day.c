@@ -7,6 +7,7 @@
 #include "base/name.h"
 #include "store/dayfetch.h"
 #include "store/dayfresh.h"
+#include "system/stats.h"
 
 static struct day *of_entry(struct lru_entry *entry)
 {
@@ -213,6 +214,8 @@ void day_free(void *arg, struct lru_entry *entry)
 
     for (unsigned column = 0; column < day->file_count; column++) {
         if (day->files[column] != NULL) {
+            stats_subtract(STATS_files_mapped, 1);
+            stats_subtract(STATS_bytes_mapped, day->files[column]->mapped);
             dayfile_close(day->files[column]);
             store->files_open--;
         }

@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "store/dayfresh.h"
 #include "store/dayload.h"
+#include "system/stats.h"
 
 /* How often files are tried again when the system had none left, each time with one day fewer
  * kept. */
@@ -106,6 +107,9 @@ static int take_files(struct store *store, struct day *day, struct dayload *dayl
         day->files[opened->column] = opened->file;
         opened->file = NULL;
         store->files_open++;
+        stats_add(STATS_files_opened, 1);
+        stats_add(STATS_files_mapped, 1);
+        stats_add(STATS_bytes_mapped, day->files[opened->column]->mapped);
     }
     return 0;
 }

@@ -8,6 +8,7 @@
 
 #include "base/log.h"
 #include "store/seriesload.h"
+#include "system/stats.h"
 
 /* How often a directory is tried again when the system had no file left for it, each time with
  * one day fewer kept. */
@@ -189,6 +190,7 @@ static void enter(struct store *store, struct series *series)
         ;
     lru_add(&store->series, &series->entry,
             hash_names(series->exchange, series->symbol, series->type));
+    stats_set(STATS_series_known, store->series.count);
 }
 
 /* The system was out of files: once more, with one day fewer kept. */

@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "store/day.h"
 #include "store/series.h"
+#include "system/stats.h"
 
 struct store *store_new(const struct config *config, const struct facts *facts,
                         struct helper *helper)
@@ -41,6 +42,7 @@ void store_begin(struct store *store, uint64_t now, int64_t wall)
         store->root_since = now;
         lru_clear(&store->days);
         lru_clear(&store->series);
+        stats_set(STATS_series_known, 0);
     }
 }
 

@@ -12,6 +12,7 @@
 #include "config.h"
 #include "system/config.h"
 #include "system/loop_engine.h"
+#include "system/stats.h"
 
 /*
  * What can be done at once stands in the ready list and is done after the callback that asked
@@ -51,6 +52,7 @@ struct loop *loop_new(const struct loop_engine *engine)
         return NULL;
     }
     loop->now = clock_ms();
+    loop->woken = clock_ns();
     timers_init(&loop->timers, loop->now);
     loop->ready_end = &loop->ready;
     return loop;
@@ -195,6 +197,17 @@ uint64_t loop_now(const struct loop *loop)
     return loop->now;
 }
 
+uint64_t loop_woken(const struct loop *loop)
+{
+    return loop->woken;
+}
+
+void loop_engine_woken(struct loop *loop)
+{
+    loop->now = clock_ms();
+    loop->woken = clock_ns();
+}
+
 static void release(struct loop *loop, struct loop_io *io)
 {
     if (loop->engine->release(loop, io))
@@ -321,6 +334,7 @@ int loop_turn(struct loop *loop, int most)
     timers_expire(&loop->timers, loop->now, expire, loop);
     do_ready(loop);
     bury(loop);
+    stats_time(STATS_turn_time, clock_ns() - loop->woken);
     return 0;
 }
 

@@ -4,7 +4,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "base/clock.h"
 #include "system/loop_engine.h"
 
 /*
@@ -176,7 +175,7 @@ static int wait_events(struct loop *loop, int ms)
     struct epoll_event events[EVENTS_PER_TURN];
     int count = epoll_wait(epoll_of(loop), events, EVENTS_PER_TURN, ms);
 
-    loop->now = clock_ms();
+    loop_engine_woken(loop);
     if (count < 0 && errno != EINTR)
         return -1;
     for (int i = 0; i < count; i++)

@@ -4,7 +4,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "base/clock.h"
 #include "system/loop_engine.h"
 #include "system/loop_ring.h"
 
@@ -357,7 +356,7 @@ static int wait_events(struct loop *loop, int ms)
         update_sources(loop);
     if (loop_ring_wait(state->ring, ms))
         return -1;
-    loop->now = clock_ms();
+    loop_engine_woken(loop);
     reap(loop, false);
     return 0;
 }

@@ -1,0 +1,59 @@
+#ifndef PROCESS_ROSTER_H
+#define PROCESS_ROSTER_H
+
+#include <stddef.h>
+#include <sys/types.h>
+
+#include "system/config.h"
+#include "system/segment.h"
+
+/*
+ * The shared segment, and which process has which number in it. Numbers begin at 1 (0 is the
+ * master) and are those of processes, not of slots: while one generation of workers drains and
+ * the next one serves, both are here. A number is free again only when its process is dead and
+ * waited for, and what that was in the middle of is undone. The master's; a child only has its
+ * copy to give back.
+ */
+
+struct roster;
+
+/**
+ * roster_new(config, workers):
+ * Make the segment for ${config}, with numbers for ${workers} at once
+ * and as many that are replaced, and this process its master. NULL after a message. To be given
+ * to roster_free.
+ */
+struct roster *roster_new(const struct config *config, size_t workers);
+
+/**
+ * roster_segment(roster):
+ * The segment, which is the roster's.
+ */
+struct segment *roster_segment(const struct roster *roster);
+
+/**
+ * roster_free_id(roster):
+ * A number that no process has: for one that is about to be forked. 0 if there is none.
+ */
+unsigned roster_free_id(const struct roster *roster);
+
+/**
+ * roster_enter(roster, id, pid):
+ * The process ${pid} was forked with the number ${id}.
+ */
+void roster_enter(struct roster *roster, unsigned id, pid_t pid);
+
+/**
+ * roster_leave(roster, pid):
+ * The process ${pid} is dead and was waited for: undo what it was in the middle of, keep what
+ * it counted, and let others have its number. One that is not there is fine.
+ */
+void roster_leave(struct roster *roster, pid_t pid);
+
+/**
+ * roster_free(roster):
+ * Let go of the segment, in this process; NULL is fine.
+ */
+void roster_free(struct roster *roster);
+
+#endif
