@@ -68,7 +68,7 @@ subtest 'the programs of the README' => sub {
 };
 
 subtest 'manual pages' => sub {
-    my @pages = (glob(source() . '/man/*.[1578]'), build() . '/man/tickd.8', build() . '/man/tickd.conf.5');
+    my @pages = (glob(source() . '/man/*.[1578]'), map { build() . "/man/$_" } qw(tickd.8 tickd.conf.5 tickstat.1));
     SKIP: {
         have('mandoc -T lint /dev/null; command -v mandoc') or skip 'no mandoc', scalar @pages;
         for my $page (@pages) {
@@ -85,6 +85,10 @@ subtest 'manual pages' => sub {
         my @long = grep { length > 80 && !/^\.It / } split /\n/, $manual;
         is("@long", '', "$page has no line of more than 80 bytes");
     }
+    my @counters = slurp(source() . '/include/system/counters.def') =~ /^[A-Z]+\((\w+), /mg;
+    ok(@counters > 20, 'there are counters');
+    my $manual = slurp(build() . '/man/tickstat.1');
+    is(join(' ', grep { $manual !~ /^\.It Ic \Q$_\E$/m } @counters), '', 'tickstat(1) has all of them');
 };
 
 done_testing;

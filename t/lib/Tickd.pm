@@ -26,7 +26,7 @@ use Test::More;
 use Tickd::Http;
 use Time::HiRes qw(time);
 
-our @EXPORT = qw(build source sanitized seconds tickd scratch wait_for run_tickd parse_raw is_error is_answer);
+our @EXPORT = qw(build source sanitized seconds tickd scratch wait_for run_tickd run_command parse_raw is_error is_answer);
 
 my $source = abs_path($ENV{TICKD_SRC} // dirname(__FILE__) . '/../..');
 my $build = abs_path($ENV{TICKD_BUILD} // getcwd);
@@ -274,9 +274,12 @@ sub _kill ($self) {
 }
 
 # run_tickd(SECONDS, ARGUMENTS): run to its end; {status (exit code, 'signal N' or 'timeout'), out, err}.
-sub run_tickd ($limit, @arguments) {
+sub run_tickd ($limit, @arguments) { return run_command($limit, tickd(), @arguments) }
+
+# run_command(SECONDS, COMMAND): likewise, of any command.
+sub run_command ($limit, @command) {
     my $dir = scratch();
-    my $pid = child([ tickd(), @arguments ], "$dir/out", "$dir/err");
+    my $pid = child(\@command, "$dir/out", "$dir/err");
     my $ended = wait_for($limit, sub { waitpid($pid, WNOHANG) == $pid });
     my $status = $ended ? ($? & 127 ? 'signal ' . ($? & 127) : $? >> 8) : 'timeout';
     if (!$ended) {
