@@ -117,6 +117,7 @@ static int serve(struct worker *worker)
 int worker_run(const struct heritage *heritage)
 {
     struct worker worker = { .heritage = heritage };
+    struct facts facts;
     int code = WORKER_EXIT_HOPELESS;
 
     title_set("worker %d", heritage->slot);
@@ -129,9 +130,10 @@ int worker_run(const struct heritage *heritage)
     }
 
     worker.loop = loop_new(heritage->engine);
+    facts_attach(&facts, heritage->segment, heritage->id);
     worker.helper = helper_new((unsigned)heritage->config->helpers, &heritage->cpus);
     if (worker.helper != NULL)
-        worker.store = store_new(heritage->config, NULL, worker.helper);
+        worker.store = store_new(heritage->config, &facts, worker.helper);
     worker.api = (struct api){ .config = heritage->config, .store = worker.store };
     if (worker.loop != NULL && worker.store != NULL)
         worker.conns = conn_pool_new(worker.loop, &worker.api, heritage->config);
