@@ -30,6 +30,7 @@ struct day {
     uint64_t fenced;          /* ... which tell of so many rows */
     bool fencing;             /* they are being put up */
     bool suspect;             /* look at the disk, whatever others have seen */
+    uint64_t looked;          /* store turn in which that was done */
     bool told;                /* its disorder was logged */
     unsigned file_count;      /* places in files */
     struct dayfile *

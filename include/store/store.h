@@ -24,6 +24,7 @@ struct store {
     struct load *loads;    /* under way */
     unsigned load_count;
     uint64_t files_open;
+    uint64_t turn;       /* how often store_begin was called */
     uint64_t now;        /* clock_ms, as of store_begin */
     int64_t wall;        /* clock_wall, likewise */
     uint64_t checked;    /* when the root was last looked at */

@@ -269,7 +269,7 @@ static enum day_result weigh(struct gather *gather, struct day *day, struct aren
     bool live = day_live(gather->store, day, needed_columns(gather));
     if (!live && gather->query->missing != CONFIG_MISSING_PREFIX &&
         !is_whole(gather, day, gather->failure)) {
-        bool hearsay = day->checked != gather->store->now;
+        bool hearsay = day->looked != gather->store->turn;
 
         if (!hearsay && gather->query->missing == CONFIG_MISSING_ERROR) {
             log_error("damaged day: %s", gather->failure->reason);

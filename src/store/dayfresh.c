@@ -82,6 +82,8 @@ static bool refresh(struct store *store, struct day *day)
         day->absent[column] = false; /* it has appeared: to be opened when it is asked for */
     }
     day->checked = checked;
+    if (day->suspect)
+        day->looked = store->turn;
     day->suspect = false;
     return true;
 }

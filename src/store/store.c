@@ -30,6 +30,7 @@ struct store *store_new(const struct config *config, const struct facts *facts,
 
 void store_begin(struct store *store, uint64_t now, int64_t wall)
 {
+    store->turn++;
     store->now = now;
     store->wall = wall;
     if (!store_stale(store, store->checked))
