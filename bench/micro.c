@@ -129,6 +129,19 @@ static void parse_head(void)
     bench.sink += consumed;
 }
 
+/* A second request of a connection: only its target has to be looked at. */
+static void parse_head_again(void)
+{
+    static const char head[] = HEAD;
+    static struct http1_scan scan;
+    struct request request;
+    struct failure failure;
+    size_t consumed = 0;
+
+    http1_head(head, sizeof(head) - 1, &scan, bench.config, &request, &consumed, &failure);
+    bench.sink += consumed;
+}
+
 static void parse_query(void)
 {
     struct query query;
@@ -356,6 +369,7 @@ int main(void)
         die(failure.reason);
 
     measure("parse the head of a request", parse_head, "each", 1);
+    measure("parse a head like the last one", parse_head_again, "each", 1);
     measure("parse a query", parse_query, "each", 1);
     measure("look up a small query, all known", gather_small, "each", 1);
     measure_searches();

@@ -20,16 +20,20 @@ my $smuggled = "GET /health HTTP/1.1\r\nHost: a\r\nX-Request-Id: smuggled\r\n\r\
 my $line = 'GET /health HTTP/1.1';
 
 # refused(NAME, STATUS, BYTES): one answer with STATUS (or one of several), then the end, whatever
-# follows, and whether it comes along or later.
+# follows, whether it comes along or later, and whether or not there was a good one before.
 sub refused {
     my ($name, $status, $bytes) = @_;
     my $pattern = ref $status ? $status : qr/\A$status\z/;
     subtest $name => sub {
         for my $pieces ([ 'in one go', "$bytes$smuggled$smuggled" ], [ 'in two', $bytes, "$smuggled$smuggled" ],
-            [ 'byte by byte', split(//, $bytes), $smuggled ])
+            [ 'byte by byte', split(//, $bytes), $smuggled ], [ 'after a good one', "$bytes$smuggled" ])
         {
             my ($how, @send) = @$pieces;
             my $http = $server->connect;
+            if ($how eq 'after a good one') {
+                $http->send("$line\r\nHost: a\r\n\r\n");
+                is($http->response->{status}, 200, 'a good one');
+            }
             setsockopt $http->socket, 6, 1, 1 if @send > 1;    # TCP_NODELAY
             for (@send) {
                 $http->send($_) or last;

@@ -442,6 +442,21 @@ static bool same(struct slice a, struct slice b)
     return a.len == b.len && (a.len == 0 || memcmp(a.at, b.at, a.len) == 0);
 }
 
+static void same_request(const struct request *a, const struct request *b)
+{
+    MUST(a->method == b->method);
+    MUST(a->minor == b->minor);
+    MUST(a->keep_alive == b->keep_alive);
+    MUST(a->chunked == b->chunked);
+    MUST(a->expect_continue == b->expect_continue);
+    MUST(a->body_bytes == b->body_bytes);
+    MUST(same(a->path, b->path));
+    MUST((a->query.at == NULL) == (b->query.at == NULL));
+    MUST(same(a->query, b->query));
+    MUST(same(a->origin, b->origin));
+    MUST(same(a->id, b->id));
+}
+
 /* However the bytes come, the request is the same, and what follows it is left alone. */
 START_TEST(http1_does_not_mind_splits)
 {
@@ -461,17 +476,131 @@ START_TEST(http1_does_not_mind_splits)
 
         MUST(a.result == HTTP1_DONE && b.result == HTTP1_DONE);
         MUST(a.consumed == b.consumed);
-        MUST(a.request.method == b.request.method);
-        MUST(a.request.minor == b.request.minor);
-        MUST(a.request.keep_alive == b.request.keep_alive);
-        MUST(a.request.chunked == b.request.chunked);
-        MUST(a.request.expect_continue == b.request.expect_continue);
-        MUST(a.request.body_bytes == b.request.body_bytes);
-        MUST(same(a.request.path, b.request.path));
-        MUST(same(a.request.query, b.request.query));
-        MUST(same(a.request.origin, b.request.origin));
-        MUST(same(a.request.id, b.request.id));
+        same_request(&a.request, &b.request);
     }
+    end();
+}
+END_TEST
+
+/* A head that comes at once, in the connection of ${scan}. */
+static struct outcome follow(struct http1_scan *scan, struct slice head)
+{
+    struct outcome outcome = { .result = HTTP1_MORE };
+    struct failure failure = { 0 };
+
+    outcome.result = http1_head(head.at, head.len, scan, config, &outcome.request,
+                                &outcome.consumed, &failure);
+    outcome.status = failure.status;
+    return outcome;
+}
+
+START_TEST(http1_remembers_fields)
+{
+#define FIELDS " HTTP/1.1\r\n" HOST "Origin: o\r\nX-Request-Id: i\r\n\r\n"
+    struct http1_scan scan = { 0 };
+    struct outcome first, again;
+    struct slice bad_target = SLICE("GET /a\x7f" FIELDS);
+
+    begin();
+    first = follow(&scan, SLICE("GET /a?b" FIELDS));
+    ck_assert_int_eq(first.result, HTTP1_DONE);
+    again = follow(&scan, SLICE("GET /long/er" FIELDS "GET /c"));
+    ck_assert_int_eq(again.result, HTTP1_DONE);
+    ck_assert_uint_eq(again.consumed, strlen("GET /long/er" FIELDS));
+    ck_assert(slice_is(again.request.path, "/long/er"));
+    ck_assert_ptr_null(again.request.query.at);
+    ck_assert(slice_is(again.request.origin, "o") && slice_is(again.request.id, "i"));
+    ck_assert(again.request.origin.at > scan.last.rest &&
+              again.request.origin.at < scan.last.rest + sizeof(scan.last.rest));
+
+    /* Another field, another method and another kind of target are read for themselves. */
+    again = follow(&scan, SLICE("GET /a HTTP/1.1\r\n" HOST "Origin: p\r\n\r\n"));
+    ck_assert(slice_is(again.request.origin, "p"));
+    ck_assert_uint_eq(again.request.id.len, 0);
+    again = follow(&scan, SLICE("HEAD /a HTTP/1.1\r\n" HOST "Origin: p\r\n\r\n"));
+    ck_assert_int_eq(again.request.method, REQUEST_HEAD);
+    again = follow(&scan, SLICE("GET http://x/y" FIELDS));
+    ck_assert(slice_is(again.request.path, "/y"));
+    ck_assert(slice_is(again.request.origin, "o"));
+    again = follow(&scan, SLICE("GET /a" FIELDS));
+    ck_assert(slice_is(again.request.path, "/a"));
+    ck_assert_int_eq(follow(&scan, bad_target).status, 400);
+    end();
+}
+END_TEST
+
+/* A head like the last one: as it is, with other bytes in its target, or anywhere; alone, or
+ * with another one behind it. */
+static size_t vary(struct dice *dice, char bytes[1024], size_t len)
+{
+    char target[64];
+
+    switch (dice_roll(dice, 4)) {
+    case 0:
+        break;
+    case 1: {
+        size_t from = dice_roll(dice, (unsigned)len), count = dice_roll(dice, 8);
+
+        for (size_t i = from; i < from + count && i < len; i++)
+            bytes[i] = "GET /\r\n:?#%.ab\x7f"[dice_roll(dice, 15)];
+        break;
+    }
+    default: {
+        const char *rest = memchr(bytes, ' ', len);
+        rest = rest == NULL ? NULL : memchr(rest + 1, ' ', len - (size_t)(rest + 1 - bytes));
+        if (rest == NULL)
+            break;
+        int count = snprintf(target, sizeof(target), "GET %s%x",
+                             dice_roll(dice, 9) ? "/" : "http://a/", dice_roll(dice, 1 << 20));
+        for (unsigned changes = dice_roll(dice, 3); changes > 0; changes--)
+            target[4 + dice_roll(dice, (unsigned)count - 4)] = (char)dice_bits(dice);
+        size_t rest_len = len - (size_t)(rest - bytes);
+        memmove(bytes + count, rest, rest_len);
+        memcpy(bytes, target, (size_t)count);
+        len = (size_t)count + rest_len;
+    }
+    }
+    if (len > 512)
+        len = 512;
+    if (dice_roll(dice, 4) == 0)
+        len += (size_t)sprintf(bytes + len, "%s", pool[dice_roll(dice, COUNT_OF(pool))]);
+    return len;
+}
+
+/* Whatever came before in a connection, a head means what it means in a new one. */
+START_TEST(http1_heads_do_not_mind_each_other)
+{
+    struct dice dice = dice_new(3);
+    unsigned good_ones = 0;
+
+    begin();
+    for (int round = 0; round < 20000; round++) {
+        struct http1_scan scan = { 0 };
+        char bytes[1024];
+        const char *base = pool[dice_roll(&dice, COUNT_OF(pool))];
+        size_t len = strlen(base);
+
+        memcpy(bytes, base, len);
+        for (int heads = 0; heads < 8; heads++) {
+            char *copy = malloc(len + 1); /* a malloc of nothing may be NULL */
+            struct slice head = { memcpy(copy, bytes, len), len };
+            struct http1_scan fresh = { 0 };
+            struct outcome a = follow(&fresh, head), b = follow(&scan, head);
+
+            MUST(a.result == b.result && a.status == b.status);
+            if (a.result == HTTP1_DONE) {
+                MUST(a.consumed == b.consumed);
+                same_request(&a.request, &b.request);
+                good_ones++;
+                len = a.consumed;
+            }
+            free(copy);
+            if (a.result != HTTP1_DONE)
+                break; /* the connection ends, or waits for more of this head */
+            len = vary(&dice, bytes, len);
+        }
+    }
+    MUST(good_ones > 40000);
     end();
 }
 END_TEST
@@ -546,4 +675,5 @@ END_TEST
 UNIT("http1", http1_reads_requests, http1_knows_methods, http1_knows_targets,
      http1_knows_versions, http1_knows_who_stays, http1_knows_bodies,
      http1_refuses_what_is_ambiguous, http1_has_limits, http1_does_not_mind_splits,
-     http1_bears_anything, http1_limits_do_not_mind_splits)
+     http1_remembers_fields, http1_heads_do_not_mind_each_other, http1_bears_anything,
+     http1_limits_do_not_mind_splits)

@@ -15,11 +15,24 @@
  * ways is refused.
  */
 
-/* How far the head of a request was looked at. All zeros: not at all. */
+/*
+ * The last head of a connection. A client repeats its header fields byte for byte, as a rule,
+ * and asks for another target: what was found out about the same bytes holds again.
+ */
+#define HTTP1_LAST_BYTES 768 /* longer ones are not remembered */
+
+struct http1_last {
+    size_t len;                  /* of rest; 0: there is none */
+    struct request request;      /* without path and query; origin and id lie in rest */
+    char rest[HTTP1_LAST_BYTES]; /* of "GET /target", which is what all of them begin with */
+};
+
+/* How far the head of a request was looked at. All zeros: a new connection. */
 struct http1_scan {
     size_t at;      /* where the first line begins that is not complete */
     size_t target;  /* length of the request line, once that is */
     unsigned lines; /* complete lines, without empty ones before the first */
+    struct http1_last last;
 };
 
 enum http1_result {
@@ -30,9 +43,9 @@ enum http1_result {
 
 /**
  * http1_head(bytes, len, scan, config, request, consumed, failure):
- * Look for the head of a request in ${len} ${bytes}, the same ones as before and more; ${scan}
- * is all zeros at first. When it is DONE, ${request} is filled in with slices of ${bytes}, and
- * ${consumed} is the length of the head.
+ * Look for the head of a request in ${len} ${bytes}, the same ones as before and more, in the
+ * connection of ${scan}. When it is DONE, ${request} is filled in with slices of ${bytes} and
+ * of ${scan}, ${consumed} is the length of the head, and ${scan} is ready for the next one.
  */
 enum http1_result http1_head(const char *bytes, size_t len, struct http1_scan *scan,
                              const struct config *config, struct request *request,

@@ -157,7 +157,6 @@ static bool read_head(struct conn *conn, struct input *input)
                                           conn->pool->config, &request, &consumed, &failure);
     if (result == HTTP1_MORE)
         return false;
-    conn->scan = (struct http1_scan){ 0 };
     conn->timed = false;
     stats_add(STATS_requests, 1);
     if (result == HTTP1_BAD) {

@@ -45,6 +45,19 @@ static int check_version(struct slice version, struct failure *failure)
                        "the request line does not end with an HTTP version");
 }
 
+/* Targets are long: no branch for each byte, so that the compiler takes many at once. */
+static bool target_bytes_valid(struct slice target)
+{
+    unsigned char bad_byte = 0;
+
+    for (size_t i = 0; i < target.len; i++) {
+        unsigned char c = (unsigned char)target.at[i];
+
+        bad_byte |= (unsigned char)((c <= 0x20) | (c >= 0x7f) | (c == '#'));
+    }
+    return !bad_byte;
+}
+
 static int check_target(struct slice target, const struct config *config,
                         struct failure *failure)
 {
@@ -53,14 +66,7 @@ static int check_target(struct slice target, const struct config *config,
                            (unsigned long long)config->max_target);
     if (target.len == 0)
         return failure_set(failure, 400, NULL, "the request line has no target");
-    /* Targets are long: no branch for each byte, so that the compiler takes many at once. */
-    unsigned char bad_byte = 0;
-    for (size_t i = 0; i < target.len; i++) {
-        unsigned char c = (unsigned char)target.at[i];
-
-        bad_byte |= (unsigned char)((c <= 0x20) | (c >= 0x7f) | (c == '#'));
-    }
-    if (bad_byte)
+    if (!target_bytes_valid(target))
         return failure_set(failure, 400, NULL,
                            "the target has a byte that must be percent-encoded");
     return 0;
@@ -399,14 +405,68 @@ static enum http1_result parse(const char *bytes, size_t len, const struct confi
     return head.refused ? HTTP1_BAD : HTTP1_DONE;
 }
 
+/*
+ * Whether the bytes begin with a head that differs from the last one in nothing but the path
+ * and the query of its target, which must be sound. Then the line of the request and the fields
+ * mean what they meant: neither depends on a target that begins with a slash.
+ */
+static bool repeats(const char *bytes, size_t len, const struct http1_last *last,
+                    const struct config *config, struct request *request, size_t *consumed)
+{
+    if (last->len == 0 || len < 5 + last->len || memcmp(bytes, "GET /", 5) != 0)
+        return false;
+
+    struct slice rest, target = slice_cut((struct slice){ bytes + 4, len - 4 }, ' ', &rest);
+    size_t end = 4 + target.len;
+    if (len - end < last->len || memcmp(bytes + end, last->rest, last->len) != 0 ||
+        target.len > config->max_target || !target_bytes_valid(target))
+        return false;
+    *request = last->request;
+    request->path = slice_cut(target, '?', &request->query);
+    *consumed = end + last->len;
+    return true;
+}
+
+static struct slice moved(struct slice s, const char *from, const char *to)
+{
+    return s.len > 0 ? (struct slice){ to + (s.at - from), s.len } : s;
+}
+
+/* Remember a head of ${len} bytes that was found to be sound, if it has the shape for it. */
+static void remember(struct http1_last *last, const char *bytes, size_t len,
+                     const struct request *request)
+{
+    struct slice path = request->path, query = request->query;
+
+    last->len = 0;
+    if (memcmp(bytes, "GET /", 5) != 0 || request->chunked || request->body_bytes > 0 ||
+        request->expect_continue)
+        return;
+    const char *rest = query.at != NULL ? query.at + query.len : path.at + path.len;
+    size_t rest_len = len - (size_t)(rest - bytes);
+    if (rest_len > sizeof(last->rest))
+        return;
+    memcpy(last->rest, rest, rest_len);
+    last->len = rest_len;
+    last->request = *request;
+    last->request.origin = moved(request->origin, rest, last->rest);
+    last->request.id = moved(request->id, rest, last->rest);
+}
+
 enum http1_result http1_head(const char *bytes, size_t len, struct http1_scan *scan,
                              const struct config *config, struct request *request,
                              size_t *consumed, struct failure *failure)
 {
-    enum http1_result result = scan_lines(bytes, len, scan, config, failure);
+    if (scan->at == 0 && repeats(bytes, len, &scan->last, config, request, consumed))
+        return HTTP1_DONE;
 
+    enum http1_result result = scan_lines(bytes, len, scan, config, failure);
     if (result != HTTP1_DONE)
         return result;
     *consumed = scan->at;
-    return parse(bytes, scan->at, config, request, failure);
+    scan->at = scan->lines = 0;
+    result = parse(bytes, *consumed, config, request, failure);
+    if (result == HTTP1_DONE)
+        remember(&scan->last, bytes, *consumed, request);
+    return result;
 }
