@@ -29,4 +29,13 @@ static inline char *put_number(char *at, uint64_t value)
     return at + num_decimal(value, at);
 }
 
+/**
+ * put_hex(at, value):
+ * Write ${value} in hexadecimal, without leading zeros: at most 16 bytes.
+ */
+static inline char *put_hex(char *at, uint64_t value)
+{
+    return at + num_hex(value, at);
+}
+
 #endif

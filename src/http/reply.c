@@ -1,14 +1,14 @@
 #include "http/reply.h"
 
-#include <stdio.h>
+#include <assert.h>
 #include <sys/random.h>
 #include <time.h>
 
 #include "base/clock.h"
-#include "base/text.h"
+#include "base/put.h"
 #include "config.h"
 
-/* More than all header fields together can need. */
+/* More than all header fields together can need, but for an origin, which is the client's. */
 #define HEAD_BYTES 1536
 
 #define ID_BYTES 64 /* of a request id that came in; longer ones are replaced */
@@ -70,40 +70,42 @@ static struct slice server_and_date(void)
     return (struct slice){ text, len };
 }
 
-static void put_field(struct text *text, struct slice name, struct slice value)
+static char *put_field(char *at, struct slice name, struct slice value)
 {
-    text_put(text, name);
-    text_put(text, value);
-    text_put(text, SLICE("\r\n"));
+    at = put_bytes(at, name);
+    at = put_bytes(at, value);
+    return put_bytes(at, SLICE("\r\n"));
 }
 
 /* Who may read the answer in a browser. */
-static void put_cors(struct text *text, const struct answer *answer,
-                     const struct request *request, const struct config_list *origins)
+static char *put_cors(char *at, const struct answer *answer, const struct request *request,
+                      const struct config_list *origins)
 {
     if (origins->count == 1 && strcmp(origins->items[0], "*") == 0) {
-        text_put(text, SLICE("Access-Control-Allow-Origin: *\r\n"));
+        at = put_bytes(at, SLICE("Access-Control-Allow-Origin: *\r\n"));
     } else {
-        text_put(text, SLICE("Vary: Origin\r\n"));
+        at = put_bytes(at, SLICE("Vary: Origin\r\n"));
         for (size_t i = 0; i < origins->count; i++) {
             if (slice_is(request->origin, origins->items[i]) ||
                 strcmp(origins->items[i], "*") == 0) {
-                put_field(text, SLICE("Access-Control-Allow-Origin: "),
-                          slice_of(origins->items[i]));
+                at = put_field(at, SLICE("Access-Control-Allow-Origin: "),
+                               slice_of(origins->items[i]));
                 break;
             }
         }
     }
-    text_put(text, SLICE("Access-Control-Expose-Headers: ETag, Content-Length, Content-Range, "
+    at = put_bytes(at,
+                   SLICE("Access-Control-Expose-Headers: ETag, Content-Length, Content-Range, "
                          "Accept-Ranges, Retry-After, X-Request-Id, WWW-Authenticate\r\n"));
     if (answer->preflight)
-        text_put(
-            text,
+        at = put_bytes(
+            at,
             SLICE("Access-Control-Allow-Methods: GET, HEAD, OPTIONS\r\n"
                   "Access-Control-Allow-Headers: Authorization, Content-Type, Range, If-Range, "
                   "If-Match, If-None-Match, If-Modified-Since, If-Unmodified-Since, "
                   "Last-Event-ID, X-Request-Id\r\n"
                   "Access-Control-Max-Age: 86400\r\n"));
+    return at;
 }
 
 static bool id_valid(struct slice id)
@@ -118,26 +120,26 @@ static bool id_valid(struct slice id)
     return id.len > 0 && id.len <= ID_BYTES;
 }
 
-/* The client's own id for the request, or a new one: a counter from a random start, well mixed.
- */
-static void put_id(struct text *text, struct slice id)
+/* An id that no other request has: counted up in hexadecimal from a random start. */
+static struct slice fresh_id(void)
 {
-    static uint64_t counter;
-    char fresh[16];
+    static char id[16];
+    size_t place = sizeof(id);
 
-    if (!id_valid(id)) {
-        if (counter == 0 && getrandom(&counter, sizeof(counter), GRND_NONBLOCK) < 0)
-            counter = clock_ns();
-        counter += UINT64_C(0x9e3779b97f4a7c15);
-        uint64_t mixed = counter;
-        mixed = (mixed ^ (mixed >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
-        mixed = (mixed ^ (mixed >> 27)) * UINT64_C(0x94d049bb133111eb);
-        mixed ^= mixed >> 31;
-        for (int i = 0; i < 16; i++, mixed >>= 4)
-            fresh[i] = "0123456789abcdef"[mixed & 15];
-        id = (struct slice){ fresh, 16 };
+    if (id[0] == '\0') {
+        uint64_t start;
+
+        if (getrandom(&start, sizeof(start), GRND_NONBLOCK) < 0)
+            start = clock_ns();
+        for (size_t i = 0; i < sizeof(id); i++, start >>= 4)
+            id[i] = "0123456789abcdef"[start & 15];
     }
-    put_field(text, SLICE("X-Request-Id: "), id);
+    while (place-- > 0) {
+        id[place] = id[place] == '9' ? 'a' : id[place] == 'f' ? '0' : (char)(id[place] + 1);
+        if (id[place] != '0')
+            break;
+    }
+    return (struct slice){ id, sizeof(id) };
 }
 
 /* Whether the body goes in a chunk. Its length is known, so that one is enough. */
@@ -146,53 +148,52 @@ static bool is_chunked(const struct answer *answer, const struct request *reques
     return answer->chunked && request->minor == 1 && request->method != REQUEST_HEAD;
 }
 
-static void put_framing(struct text *text, const struct answer *answer,
-                        const struct request *request)
+static char *put_framing(char *at, const struct answer *answer, const struct request *request)
 {
     if (answer->content_type == NULL)
-        return; /* a 204 has neither */
-    if (is_chunked(answer, request)) {
-        text_put(text, SLICE("Transfer-Encoding: chunked\r\n"));
-    } else {
-        text_put(text, SLICE("Content-Length: "));
-        text_number(text, answer->body.length);
-        text_put(text, SLICE("\r\n"));
-    }
+        return at; /* a 204 has neither */
+    if (is_chunked(answer, request))
+        return put_bytes(at, SLICE("Transfer-Encoding: chunked\r\n"));
+    at = put_bytes(at, SLICE("Content-Length: "));
+    at = put_number(at, answer->body.length);
+    return put_bytes(at, SLICE("\r\n"));
 }
 
 int reply_make(struct reply *reply, struct answer *answer, const struct request *request,
                bool keep_alive, const struct config *config)
 {
-    char *memory = arena_take(&answer->arena, HEAD_BYTES + request->origin.len);
-    struct text text = text_on(memory, HEAD_BYTES + request->origin.len);
+    size_t room = HEAD_BYTES + request->origin.len;
+    char *memory = arena_take(&answer->arena, room), *at = memory;
 
     if (memory == NULL)
         return -1;
-    text_put(&text, status_line(answer->status));
-    text_put(&text, server_and_date());
+    at = put_bytes(at, status_line(answer->status));
+    at = put_bytes(at, server_and_date());
     if (answer->content_type != NULL)
-        put_field(&text, SLICE("Content-Type: "), slice_of(answer->content_type));
-    put_framing(&text, answer, request);
-    text_put(&text, answer->status < 300 ? SLICE("Cache-Control: no-cache\r\n")
-                                         : SLICE("Cache-Control: no-store\r\n"));
-    put_cors(&text, answer, request, &config->allow_origin);
-    put_id(&text, request->id);
+        at = put_field(at, SLICE("Content-Type: "), slice_of(answer->content_type));
+    at = put_framing(at, answer, request);
+    at = put_bytes(at, answer->status < 300 ? SLICE("Cache-Control: no-cache\r\n")
+                                            : SLICE("Cache-Control: no-store\r\n"));
+    at = put_cors(at, answer, request, &config->allow_origin);
+    at = put_field(at, SLICE("X-Request-Id: "),
+                   id_valid(request->id) ? request->id : fresh_id());
     if (answer->allow != NULL)
-        put_field(&text, SLICE("Allow: "), slice_of(answer->allow));
+        at = put_field(at, SLICE("Allow: "), slice_of(answer->allow));
     if (answer->status == 503)
-        text_put(&text, SLICE("Retry-After: 1\r\n"));
+        at = put_bytes(at, SLICE("Retry-After: 1\r\n"));
     if (!keep_alive)
-        text_put(&text, SLICE("Connection: close\r\n"));
+        at = put_bytes(at, SLICE("Connection: close\r\n"));
     else if (request->minor == 0)
-        text_put(&text, SLICE("Connection: keep-alive\r\n"));
-    text_put(&text, SLICE("\r\n"));
+        at = put_bytes(at, SLICE("Connection: keep-alive\r\n"));
+    at = put_bytes(at, SLICE("\r\n"));
 
     reply->tail = (struct slice){ NULL, 0 };
     if (is_chunked(answer, request)) {
-        text_hex(&text, answer->body.length);
-        text_put(&text, SLICE("\r\n"));
+        at = put_hex(at, answer->body.length);
+        at = put_bytes(at, SLICE("\r\n"));
         reply->tail = SLICE("\r\n0\r\n\r\n");
     }
-    reply->head = (struct slice){ text.at, text.len };
-    return text.cut ? -1 : 0;
+    reply->head = (struct slice){ memory, (size_t)(at - memory) };
+    assert(reply->head.len <= room);
+    return 0;
 }
