@@ -5,25 +5,25 @@
 /* Read the digits at the front of ${text} and cut them off. */
 static int take_digits(struct slice *text, uint64_t *value)
 {
-    size_t n = 0;
+    const char *at = text->at, *end = at + text->len;
+    const char *safe = text->len < 19 ? end : at + 19; /* so many digits cannot overflow */
+    uint64_t sum = 0;
+    unsigned digit;
 
-    *value = 0;
-    /* 19 digits cannot overflow. */
-    for (; n < text->len && n < 19 && text->at[n] >= '0' && text->at[n] <= '9'; n++)
-        *value = *value * 10 + (uint64_t)(text->at[n] - '0');
-    for (; n < text->len && text->at[n] >= '0' && text->at[n] <= '9'; n++) {
-        if (__builtin_mul_overflow(*value, 10, value) ||
-            __builtin_add_overflow(*value, (uint64_t)(text->at[n] - '0'), value)) {
+    for (; at < safe && (digit = (unsigned char)*at - (unsigned)'0') < 10; at++)
+        sum = sum * 10 + digit;
+    for (; at < end && (digit = (unsigned char)*at - (unsigned)'0') < 10; at++) {
+        if (__builtin_mul_overflow(sum, 10, &sum) || __builtin_add_overflow(sum, digit, &sum)) {
             errno = ERANGE;
             return -1;
         }
     }
-    if (n == 0) {
+    if (at == text->at) {
         errno = EINVAL;
         return -1;
     }
-    text->at += n;
-    text->len -= n;
+    *text = (struct slice){ at, (size_t)(end - at) };
+    *value = sum;
     return 0;
 }
 

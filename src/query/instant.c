@@ -34,17 +34,12 @@ static int out_of_range(struct slice text, const char *parameter, struct failure
                        parameter, SHOW(text));
 }
 
-static int parse_seconds(struct slice text, const char *parameter, uint32_t *second,
-                         struct failure *failure)
+/* What is wrong with a number that is no Unix second. */
+static int refuse_number(struct slice text, const char *parameter, struct failure *failure)
 {
     uint64_t value;
-    int overflow = num_parse(text, &value);
 
-    if (!overflow && value <= UINT32_MAX) {
-        *second = (uint32_t)value;
-        return 0;
-    }
-    if (!overflow && looks_like_milliseconds(value))
+    if (num_parse(text, &value) == 0 && looks_like_milliseconds(value))
         return failure_set(failure, 400, parameter,
                            "%s: %.*s looks like milliseconds; times are Unix seconds",
                            parameter, SHOW(text));
@@ -55,13 +50,18 @@ int instant_parse(struct slice text, const char *parameter, int is_end, struct i
                   struct failure *failure)
 {
     uint32_t whole = is_end ? INSTANT_LAST_NANO : 0;
+    uint64_t number;
     int64_t seconds;
     int32_t day;
     bool has_fraction = false;
 
     instant->nanos = whole;
+    if (num_parse(text, &number) == 0 && number <= UINT32_MAX) {
+        instant->second = (uint32_t)number;
+        return 0;
+    }
     if (all_digits(text))
-        return parse_seconds(text, parameter, &instant->second, failure);
+        return refuse_number(text, parameter, failure);
     if (text.len > 1 && text.at[0] == '-' &&
         all_digits((struct slice){ text.at + 1, text.len - 1 }))
         return out_of_range(text, parameter, failure);

@@ -115,26 +115,13 @@ static int take_pair(struct values *values, struct slice pair, struct arena *are
     return 0;
 }
 
-/* What lies in the request's bytes must outlive them. */
-static int keep(struct slice *s, struct arena *arena)
-{
-    char *copy = arena_take(arena, s->len);
-
-    if (copy == NULL)
-        return -1;
-    memcpy(copy, s->at, s->len);
-    s->at = copy;
-    return 0;
-}
-
 static int out_of_memory(struct failure *failure)
 {
     return failure_set(failure, 503, NULL, "out of memory");
 }
 
 static int parse_name(const struct values *values, enum parameter parameter,
-                      const char *standard, struct slice *name, struct arena *arena,
-                      struct failure *failure)
+                      const char *standard, struct slice *name, struct failure *failure)
 {
     *name = values->of[parameter];
     if (name->at == NULL) {
@@ -149,7 +136,7 @@ static int parse_name(const struct values *values, enum parameter parameter,
             failure, 400, names[parameter].at,
             "%s is not a name: 1-64 of A-Z a-z 0-9 . _ : -, no dot first, no '..'",
             names[parameter].at);
-    return keep(name, arena) ? out_of_memory(failure) : 0;
+    return 0;
 }
 
 static struct slice trim(struct slice s)
@@ -166,17 +153,14 @@ static struct slice trim(struct slice s)
 static int parse_columns(struct query *query, struct slice list, uint64_t most,
                          struct arena *arena, struct failure *failure)
 {
-    size_t count = 1;
+    size_t room = list.len / 2 + 1; /* a name of one byte and a comma each */
 
     if (list.at == NULL)
         return failure_set(failure, 400, "columns", "columns is missing");
-    for (size_t i = 0; i < list.len; i++)
-        count += list.at[i] == ',';
-    if (count > most)
-        return failure_set(failure, 400, "columns", "more than %llu columns",
-                           (unsigned long long)most);
-    query->columns = arena_take(arena, count * sizeof(struct slice));
-    if (query->columns == NULL || keep(&list, arena))
+    if (room > most)
+        room = most;
+    query->columns = arena_take(arena, room * sizeof(struct slice));
+    if (query->columns == NULL)
         return out_of_memory(failure);
 
     while (list.at != NULL) {
@@ -191,6 +175,9 @@ static int parse_columns(struct query *query, struct slice list, uint64_t most,
                 return failure_set(failure, 400, "columns", "column '%.*s' is given twice",
                                    SLICE_ARG(column));
         }
+        if (query->column_count == most)
+            return failure_set(failure, 400, "columns", "more than %llu columns",
+                               (unsigned long long)most);
         query->columns[query->column_count++] = column;
     }
     return 0;
@@ -209,20 +196,26 @@ static int parse_number(const struct values *values, enum parameter parameter, u
     return 0;
 }
 
-/* One of a few words, as its place among them. */
-static int parse_word(const struct values *values, enum parameter parameter,
-                      const char *choices, unsigned standard, unsigned *choice,
-                      struct failure *failure)
+/* The place of a word among the few that are allowed. */
+static int find_word(const struct values *values, enum parameter parameter, const char *choices,
+                     unsigned *choice, struct failure *failure)
 {
-    *choice = standard;
-    if (values->of[parameter].at == NULL)
-        return 0;
     int place = config_choice_named(choices, values->of[parameter]);
     if (place < 0)
         return failure_set(failure, 400, names[parameter].at, "%s can be %s",
                            names[parameter].at, choices);
     *choice = (unsigned)place;
     return 0;
+}
+
+static int parse_word(const struct values *values, enum parameter parameter,
+                      const char *choices, unsigned standard, unsigned *choice,
+                      struct failure *failure)
+{
+    *choice = standard;
+    return values->of[parameter].at == NULL
+               ? 0
+               : find_word(values, parameter, choices, choice, failure);
 }
 
 static int parse_range(struct query *query, const struct values *values,
@@ -262,6 +255,19 @@ static int parse_amount(struct query *query, const struct values *values,
     return 0;
 }
 
+/* What lies in the request's bytes must outlive them. */
+static int keep(struct slice *text, struct arena *arena)
+{
+    char *copy;
+
+    if (text->len == 0)
+        return 0;
+    if ((copy = arena_take(arena, text->len)) == NULL)
+        return -1;
+    text->at = memcpy(copy, text->at, text->len);
+    return 0;
+}
+
 int query_parse(struct query *query, struct slice text, const struct config *config,
                 struct arena *arena, struct failure *failure)
 {
@@ -269,6 +275,8 @@ int query_parse(struct query *query, struct slice text, const struct config *con
     unsigned only;
 
     *query = (struct query){ 0 };
+    if (keep(&text, arena))
+        return out_of_memory(failure);
     values.encoded = text.len > 0 && memchr(text.at, '%', text.len) != NULL;
     while (text.at != NULL) {
         struct slice pair = slice_cut(text, '&', &text);
@@ -276,10 +284,9 @@ int query_parse(struct query *query, struct slice text, const struct config *con
         if (pair.len > 0 && take_pair(&values, pair, arena, failure))
             return -1;
     }
-    if (parse_name(&values, EXCHANGE, config->default_exchange, &query->exchange, arena,
-                   failure) ||
-        parse_name(&values, SYMBOL, NULL, &query->symbol, arena, failure) ||
-        parse_name(&values, TYPE, NULL, &query->type, arena, failure) ||
+    if (parse_name(&values, EXCHANGE, config->default_exchange, &query->exchange, failure) ||
+        parse_name(&values, SYMBOL, NULL, &query->symbol, failure) ||
+        parse_name(&values, TYPE, NULL, &query->type, failure) ||
         parse_columns(query, values.of[COLUMNS], config->max_columns, arena, failure) ||
         parse_amount(query, &values, failure) || parse_range(query, &values, failure) ||
         parse_word(&values, DOWNSAMPLE, "stride", 0, &only, failure) ||
