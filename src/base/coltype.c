@@ -3,7 +3,7 @@
 #include "base/num.h"
 
 static const struct {
-    const char *name;
+    char name[4];
     uint16_t size;
 } kinds[] = {
     [COLTYPE_U8] = { "u8", 1 },   [COLTYPE_I8] = { "i8", 1 },   [COLTYPE_U16] = { "u16", 2 },
@@ -33,7 +33,7 @@ int coltype_parse(struct slice text, struct coltype *type)
 char *coltype_name(struct coltype type, char text[COLTYPE_NAME])
 {
     if (type.kind != COLTYPE_BYTES)
-        return strcpy(text, kinds[type.kind].name);
+        return memcpy(text, kinds[type.kind].name, sizeof(kinds->name));
     memcpy(text, "bytes", 5);
     text[5 + num_decimal(type.size, text + 5)] = '\0';
     return text;

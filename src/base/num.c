@@ -81,31 +81,23 @@ int num_parse_duration(struct slice text, uint64_t *ms)
     return parse_with_unit(text, units, ms);
 }
 
-static unsigned count_digits(uint64_t value)
-{
-    unsigned digits = 1;
-
-    for (; value >= 10000; value /= 10000)
-        digits += 4;
-    return digits + (value >= 10) + (value >= 100) + (value >= 1000);
-}
-
 size_t num_decimal(uint64_t value, char *text)
 {
     static const char pairs[] = "00010203040506070809101112131415161718192021222324"
                                 "25262728293031323334353637383940414243444546474849"
                                 "50515253545556575859606162636465666768697071727374"
                                 "75767778798081828384858687888990919293949596979899";
-    unsigned digits = count_digits(value);
-    char *at = text + digits;
+    unsigned later[NUM_TEXT / 2], count = 0; /* pairs of digits, the last one first */
+    char *at = text;
 
     for (; value >= 100; value /= 100)
-        memcpy(at -= 2, pairs + 2 * (value % 100), 2);
+        later[count++] = (unsigned)(value % 100);
     if (value >= 10)
-        memcpy(text, pairs + 2 * value, 2);
-    else
-        *text = (char)('0' + value);
-    return digits;
+        *at++ = pairs[2 * value];
+    *at++ = pairs[2 * value + 1];
+    for (; count > 0; at += 2)
+        memcpy(at, pairs + 2 * later[--count], 2);
+    return (size_t)(at - text);
 }
 
 size_t num_hex(uint64_t value, char *text)

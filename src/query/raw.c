@@ -29,12 +29,10 @@ static char *put_skipped(char *at, const struct gather *gather)
 static char *put_column(char *at, const struct series_column *column, uint64_t rows,
                         uint64_t offset)
 {
-    char type[COLTYPE_NAME];
-
     at = put_bytes(at, SLICE("{\"name\":\""));
     at = put_bytes(at, (struct slice){ column->name, column->len });
     at = put_bytes(at, SLICE("\",\"type\":\""));
-    at = put_bytes(at, slice_of(coltype_name(column->type, type)));
+    at += strlen(coltype_name(column->type, at));
     at = put_bytes(at, SLICE("\",\"record_size\":"));
     at = put_number(at, column->type.size);
     at = put_bytes(at, SLICE(",\"num_records\":"));
