@@ -170,7 +170,7 @@ struct head {
     llhttp_t parser;
     struct request *request;
     struct failure *failure;
-    struct slice url, field, value;
+    struct slice field, value;
     struct slice host;
     unsigned hosts, lengths, codings;
     bool refused;
@@ -188,11 +188,6 @@ static int extend(struct slice *s, const char *at, size_t len)
         s->at = at;
     s->len += len;
     return 0;
-}
-
-static int on_url(llhttp_t *parser, const char *at, size_t len)
-{
-    return extend(&head_of(parser)->url, at, len);
 }
 
 static int on_field(llhttp_t *parser, const char *at, size_t len)
@@ -314,7 +309,6 @@ static const llhttp_settings_t *head_settings(void)
 
     if (!ready) {
         llhttp_settings_init(&settings);
-        settings.on_url = on_url;
         settings.on_header_field = on_field;
         settings.on_header_value = on_value;
         settings.on_header_value_complete = on_value_complete;
@@ -353,11 +347,8 @@ static void check_fields(struct head *head)
 }
 
 /* RFC 9112 section 3.2: origin-form, absolute-form, or "*" of OPTIONS. */
-static int split_target(struct head *head)
+static int split_target(struct slice target, struct request *request)
 {
-    struct request *request = head->request;
-    struct slice target = head->url;
-
     if (target.len > 7 && strncasecmp(target.at, "http://", 7) == 0) {
         const char *path = memchr(target.at + 7, '/', target.len - 7);
         const char *query = memchr(target.at + 7, '?', target.len - 7);
@@ -381,15 +372,37 @@ static int split_target(struct head *head)
     return 0;
 }
 
+/*
+ * Show llhttp a head. A path and a query were looked at (check_target) and mean nothing to it,
+ * but take it longer than all the rest: it sees a "/" in their place.
+ */
+static enum llhttp_errno execute(llhttp_t *parser, const char *bytes, size_t len,
+                                 struct slice target)
+{
+    const char *rest = target.at + target.len;
+
+    if (*target.at != '/')
+        return llhttp_execute(parser, bytes, len);
+    enum llhttp_errno error = llhttp_execute(parser, bytes, (size_t)(target.at - bytes));
+    if (error == HPE_OK)
+        error = llhttp_execute(parser, "/", 1);
+    if (error == HPE_OK)
+        error = llhttp_execute(parser, rest, len - (size_t)(rest - bytes));
+    return error;
+}
+
 /* Let llhttp parse a head whose bytes were found to be sound. */
 static enum http1_result parse(const char *bytes, size_t len, const struct config *config,
                                struct request *request, struct failure *failure)
 {
     struct head head = { .request = request, .failure = failure };
+    struct slice rest, target;
 
+    slice_cut((struct slice){ bytes, len }, ' ', &rest);
+    target = slice_cut(rest, ' ', &rest);
     *request = (struct request){ .minor = 1 };
     llhttp_init(&head.parser, HTTP_REQUEST, head_settings());
-    enum llhttp_errno error = llhttp_execute(&head.parser, bytes, len);
+    enum llhttp_errno error = execute(&head.parser, bytes, len, target);
     if (!head.refused && error != HPE_OK && error != HPE_PAUSED_UPGRADE) {
         if (error == HPE_INVALID_CONTENT_LENGTH || error == HPE_UNEXPECTED_CONTENT_LENGTH)
             refuse(&head, 400, "the Content-Length is malformed");
@@ -398,7 +411,7 @@ static enum http1_result parse(const char *bytes, size_t len, const struct confi
     }
     check_fields(&head);
 
-    if (!head.refused && split_target(&head))
+    if (!head.refused && split_target(target, request))
         refuse(&head, 400, "the target is no path of this server");
     if (request->body_bytes > config->max_body)
         refuse(&head, 413, "the body is too large");
