@@ -318,13 +318,18 @@ static const llhttp_settings_t *head_settings(void)
     return &settings;
 }
 
-/* RFC 9110 section 7.2: a Host is a host and perhaps a port. */
+/* RFC 9110 section 7.2: a Host is a host and perhaps a port: everything but / \ @ , ? # " < >
+ * { } | ^ ` and what cannot be seen. */
+static const bool host_bytes[256] = {
+    ['!'] = true,         ['$' ... '+'] = true, ['-' ... '.'] = true, ['0' ... ';'] = true,
+    ['='] = true,         ['A' ... '['] = true, [']'] = true,         ['_'] = true,
+    ['a' ... 'z'] = true, ['~'] = true,
+};
+
 static bool host_valid(struct slice host)
 {
     for (size_t i = 0; i < host.len; i++) {
-        unsigned char c = (unsigned char)host.at[i];
-
-        if (c <= 0x20 || c >= 0x7f || strchr("/\\@,?#\"<>{}|^`", c) != NULL)
+        if (!host_bytes[(unsigned char)host.at[i]])
             return false;
     }
     return true;
