@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "dice.h"
 #include "query/instant.h"
 #include "query/query.h"
 
@@ -341,8 +342,46 @@ START_TEST(query_outlives_its_text)
 }
 END_TEST
 
-UNIT("query", query_reads_the_usual, query_takes_defaults_of_the_configuration,
-     query_passes_over_what_is_empty, query_decodes, query_misses_what_is_required,
-     query_refuses_what_is_unknown_or_twice, query_refuses_bad_names,
-     query_reads_lists_of_columns, query_reads_amounts, query_reads_ranges,
-     query_outlives_its_text)
+/* Whichever bytes are encoded, of names or of values, the query is the same. */
+START_TEST(query_does_not_mind_encoding)
+{
+    static const char plain[] = GOOD "&exchange=kraken&limit=7&missing=skip&_=1&framing=length";
+    struct dice dice = dice_new(1);
+    char text[3 * sizeof(plain)];
+
+    begin();
+    for (int round = 0; round < 5000; round++) {
+        unsigned one_in = 1 + dice_roll(&dice, 40);
+        size_t len = 0;
+
+        for (size_t i = 0; i < sizeof(plain) - 1; i++) {
+            if (plain[i] != '&' && plain[i] != '=' && dice_roll(&dice, one_in) == 0)
+                len += (size_t)sprintf(text + len, "%%%02x", (unsigned char)plain[i]);
+            else
+                text[len++] = plain[i];
+        }
+        arena_reset(&arena);
+        MUST(query_parse(&query, (struct slice){ text, len }, config, &arena, &failure) == 0);
+        MUST(slice_is(query.exchange, "kraken") && slice_is(query.symbol, "BTC-USD"));
+        MUST(slice_is(query.type, "MD") && query.column_count == 2);
+        MUST(slice_is(query.columns[0], "time") && slice_is(query.columns[1], "best_bid"));
+        MUST(query.range.start == 100 && query.range.end == 200 && query.limit == 7);
+        MUST(query.missing == CONFIG_MISSING_SKIP && query.framing == CONFIG_FRAMING_LENGTH);
+    }
+    parse(GOOD "&limit&tail=3"); /* without a value: absent, but given */
+    ck_assert_uint_eq(query.tail, 3);
+    refuse(GOOD "&limit&limit=1", "limit");
+    refuse(GOOD "&li%6dit=1&limit", "limit");
+    refuse(GOOD "&limit%3d=1", "limit=");
+    refuse(GOOD "&limit%3d1", "limit=1");
+    refuse(GOOD "&limits=1", "limits");
+    refuse(GOOD "&=1", "");
+    end();
+}
+END_TEST
+
+UNIT("query", query_does_not_mind_encoding, query_reads_the_usual,
+     query_takes_defaults_of_the_configuration, query_passes_over_what_is_empty, query_decodes,
+     query_misses_what_is_required, query_refuses_what_is_unknown_or_twice,
+     query_refuses_bad_names, query_reads_lists_of_columns, query_reads_amounts,
+     query_reads_ranges, query_outlives_its_text)

@@ -68,13 +68,26 @@ static int decode(struct slice *s, struct arena *arena)
     return 0;
 }
 
-static int find_parameter(struct slice name)
+/* The parameter of that name; PARAMETERS if there is none. */
+static enum parameter find_parameter(struct slice name)
 {
-    for (int i = 0; i < PARAMETERS; i++) {
-        if (slice_equal(name, names[i]))
-            return i;
-    }
-    return -1;
+    enum parameter i = 0;
+
+    while (i < PARAMETERS && !slice_equal(name, names[i]))
+        i++;
+    return i;
+}
+
+/* The parameter whose name, as it is, and '=' a pair begins with; PARAMETERS if there is none.
+ */
+static enum parameter match_parameter(struct slice pair)
+{
+    enum parameter i = 0;
+
+    while (i < PARAMETERS && !(pair.len > names[i].len && pair.at[names[i].len] == '=' &&
+                               memcmp(pair.at, names[i].at, names[i].len) == 0))
+        i++;
+    return i;
 }
 
 /* A name that came from the client, for an error message: short, terminated, without surprises.
@@ -91,9 +104,16 @@ static void quote_name(struct slice name, char shown[64])
 static int take_pair(struct values *values, struct slice pair, struct arena *arena,
                      struct failure *failure)
 {
-    struct slice value, name = slice_cut(pair, '=', &value);
+    enum parameter parameter = match_parameter(pair);
+    struct slice value, name;
     char shown[64];
 
+    if (parameter < PARAMETERS) {
+        name = names[parameter];
+        value = (struct slice){ pair.at + name.len + 1, pair.len - name.len - 1 };
+    } else {
+        name = slice_cut(pair, '=', &value);
+    }
     if (values->encoded &&
         (decode(&name, arena) || (value.at != NULL && decode(&value, arena)))) {
         quote_name(name, shown);
@@ -101,8 +121,9 @@ static int take_pair(struct values *values, struct slice pair, struct arena *are
     }
     if (name.len > 0 && name.at[0] == '_')
         return 0; /* a cache-buster */
-    int parameter = find_parameter(name);
-    if (parameter < 0) {
+    if (parameter == PARAMETERS)
+        parameter = find_parameter(name);
+    if (parameter == PARAMETERS) {
         quote_name(name, shown);
         return failure_set(failure, 400, shown, "there is no parameter '%s'", shown);
     }
