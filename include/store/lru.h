@@ -92,4 +92,10 @@ void lru_free(struct lru *lru);
  */
 uint64_t lru_hash(const void *bytes, size_t len, uint64_t seed);
 
+/**
+ * lru_hash_words(a, b):
+ * The same of two numbers.
+ */
+uint64_t lru_hash_words(uint64_t a, uint64_t b);
+
 #endif

@@ -79,12 +79,12 @@ static int find_days(struct gather *gather, struct arena *arena)
 
     gather->first = (int32_t)(query->range.start / DATE_SECONDS);
     gather->last = (int32_t)(query->range.end / DATE_SECONDS);
-    if (days_count(days, gather->first, gather->last) > most)
+    /* Late and early rows lie in the files of the days beside the range. */
+    gather->room = days_count(days, gather->first - 1, gather->last + 1);
+    if (gather->room > most && days_count(days, gather->first, gather->last) > most)
         return failure_set(gather->failure, 400, "start",
                            "the range holds more than %llu days with data",
                            (unsigned long long)most);
-    /* Late and early rows lie in the files of the days beside the range. */
-    gather->room = days_count(days, gather->first - 1, gather->last + 1);
     gather->next = days_next(days, gather->first - 1, gather->last + 1);
     gather->range = gather->use_nanos ? query->range : whole_seconds(query->range);
     gather->days = arena_take_zeroed(arena, gather->room, sizeof(struct gather_day));

@@ -28,9 +28,7 @@ char *day_path(const struct series *series, int32_t number, unsigned column,
 
 static uint64_t hash_of(const struct series *series, int32_t number)
 {
-    uintptr_t key[2] = { (uintptr_t)series, (uintptr_t)number };
-
-    return lru_hash(key, sizeof(key), 2);
+    return lru_hash_words((uintptr_t)series, (uint64_t)number);
 }
 
 static struct day *find(const struct store *store, const struct series *series, int32_t number)

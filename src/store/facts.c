@@ -149,37 +149,26 @@ void facts_put_times(struct facts *facts, struct fact_names names, int32_t day, 
     put(&facts->times, names, key_of(names, 0, day), now, times, hint);
 }
 
-/* Words of a fact_times that are read together. */
-struct reading {
-    unsigned places[4], count;
-    uint64_t words[4];
-};
-
-static bool is_fence(int number)
-{
-    return number >= 0 && number < TIMEINDEX_FENCES;
-}
-
-static size_t offset_of(int number)
-{
-    return offsetof(struct fact_times, fences) + (size_t)number * sizeof(uint32_t);
-}
-
-static void want(struct reading *reading, int number)
-{
-    if (is_fence(number))
-        reading->places[reading->count++] = (unsigned)(offset_of(number) / sizeof(uint64_t));
-}
-
-/* The fence ${number}, the next of those that were read. */
-static uint64_t next_fence(struct reading *reading, int number)
+/* The fence ${number}, whose word of a fact_times is ${word}. */
+static uint64_t fence_in(uint64_t word, int number)
 {
     uint32_t halves[2];
 
-    if (!is_fence(number))
-        return number < 0 ? 0 : TIMEINDEX_NO_ROW;
-    memcpy(halves, &reading->words[reading->count++], sizeof(halves));
-    return halves[offset_of(number) / sizeof(uint32_t) % 2];
+    if (number < 0)
+        return 0;
+    if (number >= TIMEINDEX_FENCES)
+        return TIMEINDEX_NO_ROW;
+    memcpy(halves, &word, sizeof(halves));
+    return halves[number % 2];
+}
+
+/* Which word that is; any for a fence that there is not. */
+static unsigned place_of(int number)
+{
+    unsigned first = offsetof(struct fact_times, fences) / sizeof(uint64_t);
+
+    static_assert(offsetof(struct fact_times, fences) % sizeof(uint64_t) == 0, "whole words");
+    return number < 0 || number >= TIMEINDEX_FENCES ? first : first + (unsigned)number / 2;
 }
 
 bool facts_bounds(const struct facts *facts, const struct cache_hint *hint, uint64_t now,
@@ -187,18 +176,15 @@ bool facts_bounds(const struct facts *facts, const struct cache_hint *hint, uint
 {
     int start = timeindex_bracket(day, range.start);
     int end = timeindex_bracket(day, (uint64_t)range.end + 1);
-    struct reading reading = { .count = 0 };
+    unsigned places[4] = { place_of(start), place_of(start + 1), place_of(end),
+                           place_of(end + 1) };
+    uint64_t words[4];
 
-    want(&reading, start);
-    want(&reading, start + 1);
-    want(&reading, end);
-    want(&reading, end + 1);
-    if (!cache_read(&facts->times, hint, now, reading.places, reading.count, reading.words))
+    if (!cache_read(&facts->times, hint, now, places, 4, words))
         return false;
-    reading.count = 0;
-    bounds->start_from = next_fence(&reading, start);
-    bounds->start_to = next_fence(&reading, start + 1);
-    bounds->end_from = next_fence(&reading, end);
-    bounds->end_to = next_fence(&reading, end + 1);
+    bounds->start_from = fence_in(words[0], start);
+    bounds->start_to = fence_in(words[1], start + 1);
+    bounds->end_from = fence_in(words[2], end);
+    bounds->end_to = fence_in(words[3], end + 1);
     return true;
 }

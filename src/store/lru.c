@@ -116,24 +116,54 @@ void lru_free(struct lru *lru)
     lru->buckets = NULL;
 }
 
-/* Eight bytes at a time, mixed by the finaliser of MurmurHash3 (Austin Appleby, public domain).
- */
+/* Multiplied by an odd number of which all bits are in disorder, and folded, so that the low
+ * bits of the sum depend on all. */
+static uint64_t mix(uint64_t a, uint64_t b)
+{
+    unsigned __int128 product = (unsigned __int128)(a ^ UINT64_C(0x9e3779b97f4a7c15)) *
+                                (b ^ UINT64_C(0xd6e8feb86659fd93));
+
+    return (uint64_t)product ^ (uint64_t)(product >> 64);
+}
+
+uint64_t lru_hash_words(uint64_t a, uint64_t b)
+{
+    return mix(mix(a, b), 0);
+}
+
+static uint64_t load_8(const char *at)
+{
+    uint64_t word;
+
+    memcpy(&word, at, sizeof(word));
+    return word;
+}
+
+static uint64_t load_4(const char *at)
+{
+    uint32_t word;
+
+    memcpy(&word, at, sizeof(word));
+    return word;
+}
+
+/* Fewer than eight bytes as one number: those of both halves, which may overlap. */
+static uint64_t load_few(const char *at, size_t len)
+{
+    if (len >= 4)
+        return load_4(at) << 32 | load_4(at + len - 4);
+    if (len == 0)
+        return 0;
+    return (uint64_t)(unsigned char)at[0] << 16 | (uint64_t)(unsigned char)at[len / 2] << 8 |
+           (unsigned char)at[len - 1];
+}
+
 uint64_t lru_hash(const void *bytes, size_t len, uint64_t seed)
 {
     const char *at = bytes;
-    uint64_t hash = seed ^ (len * UINT64_C(0x9e3779b97f4a7c15));
+    uint64_t hash = seed ^ len;
 
-    while (len > 0) {
-        uint64_t word = 0;
-        size_t n = len < sizeof(word) ? len : sizeof(word);
-
-        memcpy(&word, at, n);
-        hash ^= word;
-        hash = (hash ^ (hash >> 33)) * UINT64_C(0xff51afd7ed558ccd);
-        hash = (hash ^ (hash >> 33)) * UINT64_C(0xc4ceb9fe1a85ec53);
-        hash ^= hash >> 33;
-        at += n;
-        len -= n;
-    }
-    return hash;
+    for (; len >= 8; at += 8, len -= 8)
+        hash = mix(hash, load_8(at));
+    return mix(hash, load_few(at, len));
 }

@@ -76,7 +76,6 @@ static struct series *make(struct slice exchange, struct slice symbol, struct sl
     return series;
 }
 
-/* The key of the three names; they hold no NUL, so that none runs into the next. */
 static uint64_t hash_names(struct slice exchange, struct slice symbol, struct slice type)
 {
     uint64_t hash = lru_hash(exchange.at, exchange.len, 1);
