@@ -2,8 +2,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -233,7 +235,7 @@ START_TEST(loop_receives_all)
             close(user.peer);
         user.act = receive_again;
         loop_receive(loop, &user.io);
-        turns(20);
+        turns(40);
         ck_assert_int_eq(user.total, put);
         ck_assert_int_eq(user.count == 0, hang_up != 0);
         user.act = NULL;
@@ -728,6 +730,178 @@ static void collect(void *arg)
 }
 
 /* Behind a descriptor that is always ready, too. */
+/* Two ends of a TCP connection, of which the loop has one. */
+static void add_tcp(struct user *user)
+{
+    struct sockaddr_in address = { .sin_family = AF_INET };
+    socklen_t size = sizeof(address);
+    int listener = socket(AF_INET, SOCK_STREAM, 0);
+
+    memset(user, 0, sizeof(*user));
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    ck_assert_int_eq(bind(listener, (struct sockaddr *)&address, size), 0);
+    ck_assert_int_eq(listen(listener, 1), 0);
+    ck_assert_int_eq(getsockname(listener, (struct sockaddr *)&address, &size), 0);
+    user->peer = socket(AF_INET, SOCK_STREAM, 0);
+    ck_assert_int_eq(connect(user->peer, (struct sockaddr *)&address, size), 0);
+    fcntl(user->peer, F_SETFL, O_NONBLOCK);
+    int fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK);
+    ck_assert_int_eq(loop_add(loop, &user->io, fd, &events), 0);
+    close(listener);
+}
+
+/* Whatever a peer sends that nobody asked for, little of it is kept in memory, and none lost.
+ */
+START_TEST(loop_keeps_little)
+{
+    static char bytes[65536];
+    struct user user;
+    ssize_t count, put = 1;
+
+    begin();
+    add_tcp(&user);
+    loop_receive(loop, &user.io);
+    turns(1);
+    ck_assert_int_eq(write(user.peer, "x", 1), 1);
+    for (int i = 0; i < 100 && user.received == 0; i++)
+        ck_assert_int_eq(loop_turn(loop, 1000), 0);
+    ck_assert_int_eq(user.received, 1);
+    for (int full = 0; full < 20; full++) {
+        while ((count = write(user.peer, bytes, sizeof(bytes))) > 0)
+            put += count;
+        turns(1);
+        if (by_ring)
+            ck_assert_uint_le(user.io.uring.kept_len, 66 << 10);
+    }
+    ck_assert_int_gt(put, 100000);
+    while (user.total < put) {
+        if (!user.io.receiving)
+            loop_receive(loop, &user.io);
+        ck_assert_int_eq(loop_turn(loop, 1000), 0);
+    }
+    ck_assert_int_eq(user.error, 0);
+    end(&user);
+    loop_free(loop);
+}
+END_TEST
+
+/* A file of ${len} bytes, which count up in steps of 7. */
+static int make_file(size_t len)
+{
+    int fd = memfd_create("file", 0);
+
+    for (size_t i = 0; i < len; i++) {
+        unsigned char byte = (unsigned char)(i * 7 + i / 256);
+        MUST(pwrite(fd, &byte, 1, (off_t)i) == 1);
+    }
+    return fd;
+}
+
+/* Memory and a file behind it; a file that ends too early. */
+START_TEST(loop_sends_files)
+{
+    static unsigned char got[200000], expected[200000];
+    struct user user;
+    struct iovec iov[2] = { { (void *)"head", 4 }, { (void *)"line", 4 } };
+    int fd = make_file(100000);
+    struct loop_file file = { .fd = fd, .at = 1000, .len = 90000 };
+
+    memcpy(expected, "headline", 8);
+    ck_assert_int_eq(pread(fd, expected + 8, file.len, file.at), (ssize_t)file.len);
+    for (int pieces = 2; pieces >= 0; pieces -= 2) {
+        size_t before = (size_t)pieces * 4, at = 0, len = before + 90000;
+
+        begin();
+        add(&user);
+        loop_send_file(loop, &user.io, iov, pieces, file);
+        for (int i = 0; i < 100000 && at < len; i++) {
+            turns(1);
+            ssize_t count = read(user.peer, got + at, len - at);
+            at += count > 0 ? (size_t)count : 0;
+            if (user.sent == 0)
+                continue;
+            ck_assert_int_eq(user.error, 0);
+            if (user.total < (ssize_t)len) {
+                size_t done = (size_t)user.total - before;
+                struct loop_file rest = { fd, file.at + (off_t)done, file.len - done };
+                ck_assert_int_ge(user.total, (ssize_t)before);
+                user.sent = 0;
+                loop_send_file(loop, &user.io, NULL, 0, rest);
+            }
+        }
+        ck_assert_uint_eq(at, len);
+        ck_assert_int_eq(user.total, (ssize_t)len);
+        ck_assert(memcmp(got, expected + 8 - before, len) == 0);
+        end(&user);
+        loop_free(loop);
+    }
+
+    begin();
+    add(&user);
+    loop_send_file(loop, &user.io, iov, 2, (struct loop_file){ fd, 99990, 500 });
+    for (int i = 0; i < 1000 && user.sent == 0; i++)
+        turns(1);
+    ck_assert_int_eq(user.count, 18);
+    loop_send_file(loop, &user.io, NULL, 0, (struct loop_file){ fd, 100000, 490 });
+    for (int i = 0; i < 1000 && user.sent == 1; i++)
+        turns(1);
+    ck_assert_int_eq(user.error, EFAULT);
+    end(&user);
+    loop_free(loop);
+    close(fd);
+}
+END_TEST
+
+static char plenty[100 << 10];
+
+/* Send without end, and count the turns. */
+static void send_again(struct user *user)
+{
+    user->iov[0] = (struct iovec){ plenty, sizeof(plenty) };
+    loop_send(loop, &user->io, user->iov, 1);
+}
+
+/* A turn sends only so much; those who take much share it, and little is not kept waiting. */
+START_TEST(loop_shares_a_turn)
+{
+    static char sink[1 << 20];
+    struct user users[12], small;
+
+    begin();
+    for (size_t i = 0; i < COUNT_OF(users); i++) {
+        add(&users[i]);
+        users[i].act = send_again;
+        send_again(&users[i]);
+    }
+    add(&small);
+    for (int turn = 0; turn < 200; turn++) {
+        ssize_t before = 0, after = 0;
+
+        for (size_t i = 0; i < COUNT_OF(users); i++) {
+            while (read(users[i].peer, sink, sizeof(sink)) > 0)
+                ;
+            before += users[i].total;
+        }
+        small.iov[0] = (struct iovec){ plenty, 100 };
+        loop_send(loop, &small.io, small.iov, 1);
+        turns(1);
+        ck_assert_int_eq(small.sent, turn + 1);
+        for (size_t i = 0; i < COUNT_OF(users); i++)
+            after += users[i].total;
+        ck_assert_int_le(after - before, (by_ring ? 3 : 1) * ((256 << 10) + (100 << 10)));
+        while (read(small.peer, sink, sizeof(sink)) > 0)
+            ;
+    }
+    for (size_t i = 0; i < COUNT_OF(users); i++) {
+        ck_assert_int_eq(users[i].error, 0);
+        ck_assert_int_gt(users[i].sent, 200 * 2 / 12);
+        end(&users[i]);
+    }
+    end(&small);
+    loop_free(loop);
+}
+END_TEST
+
 START_TEST(loop_wakes_for_signals)
 {
     static const int signals[] = { SIGUSR1, 0 };
@@ -869,11 +1043,25 @@ static void use_io_uring(void)
 
 static void add_case(Suite *suite, const char *name, void (*use)(void))
 {
-    const TTest *const tests[] = { loop_receives_once_for_each_time_it_is_asked, loop_receives_all,
-     loop_sends_what_fits, loop_waits_for_room, loop_tells_of_a_peer_that_is_gone, loop_yields,
-     loop_expires, loop_closes_from_anywhere, loop_closes_others, loop_answers_at_once,
-     loop_watches, loop_accepts, loop_pauses_without_files, loop_wakes_for_signals,
-     loop_buries_without_a_turn, loop_serves_many };
+    const TTest *const tests[] = { loop_receives_once_for_each_time_it_is_asked,
+                                   loop_receives_all,
+                                   loop_sends_what_fits,
+                                   loop_waits_for_room,
+                                   loop_tells_of_a_peer_that_is_gone,
+                                   loop_yields,
+                                   loop_expires,
+                                   loop_closes_from_anywhere,
+                                   loop_closes_others,
+                                   loop_answers_at_once,
+                                   loop_watches,
+                                   loop_accepts,
+                                   loop_pauses_without_files,
+                                   loop_wakes_for_signals,
+                                   loop_buries_without_a_turn,
+                                   loop_serves_many,
+                                   loop_keeps_little,
+                                   loop_sends_files,
+                                   loop_shares_a_turn };
     TCase *tcase = tcase_create(name);
 
     tcase_add_checked_fixture(tcase, use, NULL);

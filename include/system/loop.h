@@ -53,6 +53,7 @@ struct loop_epoll_io {
 
 struct loop_uring_io {
     bool receiving, sending; /* the kernel does: it has our address */
+    bool polling;            /* ... and sending means waiting for room */
     bool once;               /* receives complete once */
     bool cancelled;          /* the kernel was told to receive no more */
     bool released;           /* closed, once the kernel does neither */
@@ -64,6 +65,13 @@ struct loop_uring_io {
     struct msghdr message;
 };
 
+/* A stretch of a file. */
+struct loop_file {
+    int fd;
+    off_t at;
+    size_t len; /* 0: none */
+};
+
 /* One socket; lives in its user's struct. Private to the loop. */
 struct loop_io {
     const struct loop_events *events;
@@ -72,8 +80,11 @@ struct loop_io {
     bool yielding;           /* likewise */
     bool closing;
     bool is_ready;
+    bool large; /* what is sent */
     const struct iovec *iov;
     int iov_count;
+    size_t iov_bytes;
+    struct loop_file file;
     struct timer timer;
     struct loop_io *next_ready; /* in the list of what can be done at once */
     union {
@@ -149,14 +160,28 @@ void loop_receive(struct loop *loop, struct loop_io *io);
  * loop_send(loop, io, iov, count):
  * Ask to send the ${count} (1 to LOOP_SEND_MAX) pieces of ${iov}, once; both they and ${iov}
  * itself stay as they are until the answer. May be asked for while receiving.
+ *
+ * What exceeds LOOP_SMALL waits for the next turn, in order, once a turn has moved as many
+ * bytes as it may: those who take much share what there is, and do not keep small answers
+ * waiting.
  */
 void loop_send(struct loop *loop, struct loop_io *io, const struct iovec *iov, int count);
 
 #define LOOP_SEND_MAX 64
+#define LOOP_SMALL (64 << 10)
+
+/**
+ * loop_send_file(loop, io, iov, count, file):
+ * The same for ${count} pieces, perhaps none, and behind them the bytes of ${file}, which go
+ * from the page cache to the socket. If the file ends before, the answer is -EFAULT, as it is
+ * for pieces of a mapping without a file behind them.
+ */
+void loop_send_file(struct loop *loop, struct loop_io *io, const struct iovec *iov, int count,
+                    struct loop_file file);
 
 /**
  * loop_yield(loop, io):
- * Ask to be resumed in the next turn, once.
+ * Ask to be resumed in the next turn, or later in this one, once. Nothing if ${io} is closed.
  */
 void loop_yield(struct loop *loop, struct loop_io *io);
 

@@ -33,6 +33,7 @@ struct loop {
     struct timer accept_pause;
     bool accept_paused;
     struct loop_io *ready, **ready_end;
+    size_t moved;           /* bytes sent in this turn */
     struct loop_io *closed; /* linked by next_ready */
 };
 
@@ -101,6 +102,25 @@ static inline void loop_engine_closed(struct loop *loop, struct loop_io *io)
     io->next_ready = loop->closed;
     loop->closed = io;
 }
+
+/* Bytes sent in one turn, after which what is large waits for the next one. */
+#define LOOP_ENGINE_TURN (256 << 10)
+
+/**
+ * loop_engine_may_send(loop, io):
+ * Whether what ${io} is to send is to go in this turn.
+ */
+static inline bool loop_engine_may_send(const struct loop *loop, const struct loop_io *io)
+{
+    return !io->large || loop->moved < LOOP_ENGINE_TURN;
+}
+
+/**
+ * loop_engine_send(loop, io):
+ * Send what ${io} asked for, as much as fits. Returns the bytes, at least 1, or a negated
+ * errno: -EAGAIN if there is no room.
+ */
+ssize_t loop_engine_send(struct loop *loop, const struct loop_io *io);
 
 /**
  * loop_engine_accepted(loop, source, fd):

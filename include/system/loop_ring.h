@@ -35,16 +35,19 @@ struct loop_ring *loop_ring_new(void);
 bool loop_ring_accept(struct loop_ring *ring, int fd, uint64_t mark);
 
 /**
- * loop_ring_poll(ring, fd, mark):
- * Complete once, when ${fd} has something to read or its other end is closed.
+ * loop_ring_poll(ring, fd, events, mark):
+ * Complete once, when one of the poll ${events} (POLLIN, POLLOUT) has come or the other end of
+ * ${fd} is closed.
  */
-bool loop_ring_poll(struct loop_ring *ring, int fd, uint64_t mark);
+bool loop_ring_poll(struct loop_ring *ring, int fd, unsigned events, uint64_t mark);
 
 /**
  * loop_ring_receive(ring, fd, once, mark):
  * Receive from ${fd} ${once}, or until cancelled, into buffers of the ring. -ENOBUFS if these
- * are used up for the moment.
+ * are used up for the moment. Between two waits no more than LOOP_RING_BURST bytes come from
+ * one socket.
  */
+#define LOOP_RING_BURST (66 << 10)
 bool loop_ring_receive(struct loop_ring *ring, int fd, bool once, uint64_t mark);
 
 /**

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -76,8 +77,9 @@ static int add_source(struct loop *loop, struct loop_source like)
 
 int loop_listen(struct loop *loop, int fd, void (*accepted)(void *arg, int fd), void *arg)
 {
-    return add_source(loop, (struct loop_source){
-                                .listening = true, .fd = fd, .accepted = accepted, .arg = arg });
+    return add_source(
+        loop,
+        (struct loop_source){ .listening = true, .fd = fd, .accepted = accepted, .arg = arg });
 }
 
 int loop_watch(struct loop *loop, int fd, void (*ready)(void *arg), void *arg)
@@ -154,16 +156,71 @@ void loop_receive(struct loop *loop, struct loop_io *io)
     asked(loop, io);
 }
 
-void loop_send(struct loop *loop, struct loop_io *io, const struct iovec *iov, int count)
+void loop_send_file(struct loop *loop, struct loop_io *io, const struct iovec *iov, int count,
+                    struct loop_file file)
 {
     io->sending = true;
     io->iov = iov;
     io->iov_count = count;
+    io->iov_bytes = 0;
+    for (int i = 0; i < count; i++)
+        io->iov_bytes += iov[i].iov_len;
+    io->file = file;
+    io->large = io->iov_bytes + file.len > LOOP_SMALL;
     asked(loop, io);
+}
+
+void loop_send(struct loop *loop, struct loop_io *io, const struct iovec *iov, int count)
+{
+    loop_send_file(loop, io, iov, count, (struct loop_file){ .fd = -1 });
+}
+
+/* Memory, to be followed by more if there is a file. */
+static ssize_t send_memory(const struct loop_io *io)
+{
+    struct msghdr message = { .msg_iov = (struct iovec *)io->iov,
+                              .msg_iovlen = (size_t)io->iov_count };
+    int flags = MSG_NOSIGNAL | MSG_DONTWAIT | (io->file.len > 0 ? MSG_MORE : 0);
+    ssize_t count;
+
+    do {
+        count = sendmsg(io->fd, &message, flags);
+    } while (count < 0 && errno == EINTR);
+    return count < 0 ? -errno : count;
+}
+
+static ssize_t send_file(const struct loop_io *io)
+{
+    off_t at = io->file.at;
+    ssize_t count;
+
+    do {
+        count = sendfile(io->fd, io->file.fd, &at, io->file.len);
+    } while (count < 0 && errno == EINTR);
+    if (count == 0)
+        return -EFAULT; /* cut off */
+    return count < 0 ? -errno : count;
+}
+
+/* What fails behind bytes that were taken fails again when it is asked for next. */
+ssize_t loop_engine_send(struct loop *loop, const struct loop_io *io)
+{
+    ssize_t count = io->iov_count > 0 ? send_memory(io) : 0;
+
+    if (count >= 0 && (size_t)count == io->iov_bytes && io->file.len > 0) {
+        ssize_t of_file = send_file(io);
+
+        if (of_file > 0 || count == 0)
+            count += of_file;
+    }
+    loop->moved += count > 0 ? (size_t)count : 0;
+    return count;
 }
 
 void loop_yield(struct loop *loop, struct loop_io *io)
 {
+    if (io->closing)
+        return;
     io->yielding = true;
     loop_engine_ready(loop, io);
 }
@@ -216,16 +273,18 @@ static void release(struct loop *loop, struct loop_io *io)
 
 /*
  * Do what stood in the list when the turn began; what is asked for meanwhile waits for the next
- * turn, but for the answer to what was just received.
+ * turn, but for the answer to what was just received. Those whose turn it would have been, had
+ * not others sent as much as may be sent in one, come first in the next.
  */
 static void do_ready(struct loop *loop)
 {
-    struct loop_io *todo = loop->ready;
+    struct loop_io *todo = loop->ready, *late = NULL, **late_end = &late;
 
     loop->ready = NULL;
     loop->ready_end = &loop->ready;
     while (todo != NULL) {
         struct loop_io *io = todo;
+        bool too_late = io->sending && !loop_engine_may_send(loop, io);
 
         todo = io->next_ready;
         if (io->yielding) {
@@ -235,11 +294,24 @@ static void do_ready(struct loop *loop)
         if (!io->closing)
             loop->engine->act(loop, io);
         io->is_ready = false;
-        if (io->closing)
+        if (io->closing) {
             release(loop, io);
-        else if (io->yielding || loop->engine->can_act(io))
-            loop_engine_ready(loop, io);
+        } else if (io->yielding || loop->engine->can_act(io)) {
+            if (!too_late) {
+                loop_engine_ready(loop, io);
+                continue;
+            }
+            io->is_ready = true;
+            *late_end = io;
+            late_end = &io->next_ready;
+        }
     }
+    if (late == NULL)
+        return;
+    *late_end = loop->ready;
+    if (loop->ready == NULL)
+        loop->ready_end = late_end;
+    loop->ready = late;
 }
 
 static void bury(struct loop *loop)
@@ -329,6 +401,7 @@ int loop_turn(struct loop *loop, int most)
         wait = 0;
     else if (most >= 0 && (wait < 0 || wait > most))
         wait = most;
+    loop->moved = 0;
     if (loop->engine->wait(loop, wait))
         return -1;
     timers_expire(&loop->timers, loop->now, expire, loop);

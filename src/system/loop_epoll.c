@@ -99,30 +99,24 @@ static void receive(struct loop *loop, struct loop_io *io)
     io->events->received(io, state->receive, count < 0 ? -errno : count);
 }
 
-static void transmit(struct loop_io *io)
+static void transmit(struct loop *loop, struct loop_io *io)
 {
-    struct msghdr message = { .msg_iov = (struct iovec *)io->iov,
-                              .msg_iovlen = (size_t)io->iov_count };
-    ssize_t count;
+    ssize_t count = loop_engine_send(loop, io);
 
-    do {
-        count = sendmsg(io->fd, &message, MSG_NOSIGNAL);
-    } while (count < 0 && errno == EINTR);
-
-    if (count < 0 && errno == EAGAIN) {
+    if (count == -EAGAIN) {
         io->epoll.writable = false;
         return;
     }
     io->sending = false;
-    io->events->sent(io, count < 0 ? -errno : count);
+    io->events->sent(io, count);
 }
 
 static void act(struct loop *loop, struct loop_io *io)
 {
     if (io->receiving && io->epoll.readable)
         receive(loop, io);
-    if (io->sending && io->epoll.writable)
-        transmit(io);
+    if (io->sending && io->epoll.writable && loop_engine_may_send(loop, io))
+        transmit(loop, io);
 }
 
 static bool release(struct loop *loop, struct loop_io *io)

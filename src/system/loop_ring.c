@@ -2,26 +2,27 @@
 
 #include <errno.h>
 #include <liburing.h>
-#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define ENTRIES 1024     /* written down between two waits; more are handed in meanwhile */
 #define COMPLETIONS 4096 /* beyond that the kernel keeps them for us */
-#define BUFFERS 128      /* a power of two */
-#define BUFFER_BYTES 4096
+#define BUFFERS 256      /* a power of two */
+#define BURST 33         /* buffers that the kernel fills before it sees to something else */
+#define BUFFER_BYTES (LOOP_RING_BURST / BURST)
 #define GROUP 0
 
 struct loop_ring {
     struct io_uring ring;
     struct io_uring_buf_ring *buffers;
-    char *memory;     /* BUFFERS times BUFFER_BYTES */
-    int lent;         /* the buffer of the last completion that was taken; -1: none */
-    int given_back;   /* buffers of which the kernel does not know yet */
+    char *memory;   /* BUFFERS times BUFFER_BYTES */
+    int lent;       /* the buffer of the last completion that was taken; -1: none */
+    int given_back; /* buffers of which the kernel does not know yet */
 };
 
-/* Let the ring, which was made disabled, work, but do nothing that we do not: no filter of system
- * calls sees what goes through it. (liburing 2.3 declares calls for this, and has none.) */
+/* Let the ring, which was made disabled, work, but do nothing that we do not: no filter of
+ * system calls sees what goes through it. (liburing 2.3 declares calls for this, and has none.)
+ */
 static int start_restricted(struct io_uring *ring)
 {
     static const uint8_t operations[] = { IORING_OP_ACCEPT, IORING_OP_POLL_ADD,
@@ -98,8 +99,7 @@ struct loop_ring *loop_ring_new(void)
     struct loop_ring *ring = calloc(1, sizeof(*ring));
     int error = -ENOMEM;
 
-    if (ring == NULL ||
-        (error = io_uring_queue_init_params(ENTRIES, &ring->ring, &params)) < 0)
+    if (ring == NULL || (error = io_uring_queue_init_params(ENTRIES, &ring->ring, &params)) < 0)
         goto no_ring;
     ring->lent = -1;
     /* Saves looking the ring up at every system call; where it fails, nothing is lost. */
@@ -150,13 +150,13 @@ bool loop_ring_accept(struct loop_ring *ring, int fd, uint64_t mark)
     return true;
 }
 
-bool loop_ring_poll(struct loop_ring *ring, int fd, uint64_t mark)
+bool loop_ring_poll(struct loop_ring *ring, int fd, unsigned events, uint64_t mark)
 {
     struct io_uring_sqe *sqe = submission(ring);
 
     if (sqe == NULL)
         return false;
-    io_uring_prep_poll_add(sqe, fd, POLLIN);
+    io_uring_prep_poll_add(sqe, fd, events);
     sqe->user_data = mark;
     return true;
 }
@@ -177,8 +177,7 @@ bool loop_ring_receive(struct loop_ring *ring, int fd, bool once, uint64_t mark)
     return true;
 }
 
-bool loop_ring_send(struct loop_ring *ring, int fd, const struct msghdr *message,
-                    uint64_t mark)
+bool loop_ring_send(struct loop_ring *ring, int fd, const struct msghdr *message, uint64_t mark)
 {
     struct io_uring_sqe *sqe = submission(ring);
 

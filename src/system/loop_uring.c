@@ -1,4 +1,5 @@
 #include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -11,15 +12,16 @@
  * The io_uring engine. What is to be done is written into the ring and handed in by the one
  * system call that also waits. Each socket is received from by one operation that completes as
  * often as something comes, into buffers that all sockets share and that are given back at
- * once: what nobody has asked for is copied aside, and if that is much, the operation is
- * cancelled until it is asked for. A request so costs one submission, to send the answer, and
- * its share of one system call. Where nobody shares it, an answer that completes at once would
- * end the wait that hands it in, and a call of its own is cheaper.
+ * once: what nobody has asked for is copied aside, and the operation is cancelled until it is
+ * asked for, so that no more than one burst is ever kept. A request so costs one submission, to
+ * send the answer, and its share of one system call. Where nobody shares it, an answer that
+ * completes at once would end the wait that hands it in, and a call of its own is cheaper.
+ * Large answers go by calls of their own, too: io_uring has no sendfile, and what the ring
+ * sends whenever there is room would have no measure.
  */
 
 #define EVENTS_PER_TURN 256
-#define KEEP_BYTES 16384 /* received unasked, before it is left in the socket */
-#define FEW 2            /* completions in a turn for which handing in an answer gains nothing */
+#define FEW 2 /* completions in a turn for which handing in an answer gains nothing */
 
 struct state {
     struct loop_ring *ring;
@@ -87,7 +89,7 @@ static bool arm_now(struct state *state, struct loop_source *source)
 {
     source->armed = source->listening
                         ? loop_ring_accept(state->ring, source->fd, tag(source, SOURCE))
-                        : loop_ring_poll(state->ring, source->fd, tag(source, SOURCE));
+                        : loop_ring_poll(state->ring, source->fd, POLLIN, tag(source, SOURCE));
     return source->armed;
 }
 
@@ -171,22 +173,22 @@ static void receive(struct state *state, struct loop_io *io)
 }
 
 /* Without the ring. Returns false if there is no room in the socket. */
-static bool transmit_now(struct loop_io *io)
+static bool transmit_now(struct loop *loop, struct loop_io *io)
 {
-    struct msghdr message = { .msg_iov = (struct iovec *)io->iov,
-                              .msg_iovlen = (size_t)io->iov_count };
-    ssize_t count = sendmsg(io->fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+    ssize_t count = loop_engine_send(loop, io);
 
-    if (count < 0 && (errno == EAGAIN || errno == EINTR))
+    if (count == -EAGAIN)
         return false;
     io->sending = false;
-    io->events->sent(io, count < 0 ? -errno : count);
+    io->events->sent(io, count);
     return true;
 }
 
-static void transmit(struct state *state, struct loop_io *io)
+/* What finds no room in the ring is tried again in the next turn. */
+static void transmit(struct loop *loop, struct loop_io *io)
 {
     struct loop_uring_io *uring = &io->uring;
+    struct state *state = loop->state;
 
     if (uring->sent) {
         uring->sent = false;
@@ -194,8 +196,13 @@ static void transmit(struct state *state, struct loop_io *io)
         io->events->sent(io, uring->count);
         return;
     }
-    if (state->few && transmit_now(io))
+    if ((io->large || io->file.len > 0 || state->few) && transmit_now(loop, io))
         return;
+    if (io->large || io->file.len > 0) {
+        uring->sending = loop_ring_poll(state->ring, io->fd, POLLOUT, tag(io, SEND));
+        uring->polling = uring->sending;
+        return;
+    }
     uring->message = (struct msghdr){ .msg_iov = (struct iovec *)io->iov,
                                       .msg_iovlen = (size_t)io->iov_count };
     uring->sending = loop_ring_send(state->ring, io->fd, &uring->message, tag(io, SEND));
@@ -205,8 +212,8 @@ static void act(struct loop *loop, struct loop_io *io)
 {
     if (io->receiving)
         receive(loop->state, io);
-    if (io->sending && !io->uring.sending)
-        transmit(loop->state, io);
+    if (io->sending && !io->uring.sending && loop_engine_may_send(loop, io))
+        transmit(loop, io);
 }
 
 /* The operations have the file itself: they outlive its descriptor until they are cancelled. */
@@ -248,13 +255,12 @@ static void keep(struct state *state, struct loop_io *io, const char *bytes, siz
         uring->kept = grown;
         uring->kept_len += len;
     }
-    if ((grown == NULL || uring->kept_len > KEEP_BYTES) && uring->receiving &&
-        !uring->cancelled)
+    if (uring->receiving && !uring->cancelled)
         uring->cancelled = cancel(state, tag(io, RECEIVE));
 }
 
-static void received(struct state *state, struct loop_io *io, const struct loop_ring_event *event,
-                     bool quietly)
+static void received(struct state *state, struct loop_io *io,
+                     const struct loop_ring_event *event, bool quietly)
 {
     struct loop_uring_io *uring = &io->uring;
     int res = event->result;
@@ -276,8 +282,10 @@ static void received(struct state *state, struct loop_io *io, const struct loop_
 
 static void sent(struct loop_io *io, int res, bool quietly)
 {
-    io->uring.sending = false;
-    if (!io->sending || res == -EAGAIN || res == -EINTR)
+    bool polling = io->uring.polling;
+
+    io->uring.sending = io->uring.polling = false;
+    if (!io->sending || polling || res == -EAGAIN || res == -EINTR)
         return;
     if (quietly) {
         io->uring.sent = true;
