@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "dice.h"
 #include "session.h"
+#include "system/helper.h"
 
 /*
  * The query path over real files, from the parameters to the last byte, against an oracle that
@@ -282,12 +283,17 @@ static char *expected(const struct wish *wish, size_t *len)
     return bytes;
 }
 
+static void count_wake(void *arg)
+{
+    ++*(int *)arg;
+}
+
 /* Take the body in batches of any shape, and compare. */
 static void check_body(struct session *session, struct dice *dice, const struct wish *wish)
 {
     size_t len, at = 0;
     char *bytes = expected(wish, &len);
-    int count;
+    int count, woken = 0;
 
     if (session->body.length != len)
         ck_abort_msg("%s: %llu bytes, expected %zu", wish->text,
@@ -298,8 +304,12 @@ static void check_body(struct session *session, struct dice *dice, const struct 
         uint64_t quota = 1 + dice_roll(dice, dice_roll(dice, 2) ? 5000 : 600000);
         uint64_t batch = 0;
 
-        count = body_next(&session->body, pieces, most, quota);
-        MUST(count >= 0 && count <= most);
+        enum body_state state;
+
+        body_wakes(&session->body, (struct waker){ count_wake, &woken });
+        while ((state = body_next(&session->body, pieces, most, quota, &count)) == BODY_WAIT)
+            MUST(helper_wait(session->store->helper));
+        MUST(state == (count > 0 ? BODY_PIECES : BODY_END) && count <= most);
         for (int i = 0; i < count; i++) {
             MUST(pieces[i].len > 0);
             MUST(pieces[i].len <= len - at);
@@ -397,22 +407,72 @@ START_TEST(body_with_few_files_open)
 }
 END_TEST
 
+/* Nothing in memory: the bytes are waited for, and are the same. */
+START_TEST(body_of_cold_files)
+{
+    struct dice dice = dice_new(6);
+    struct cpu_list anywhere = { 0 };
+    struct session session;
+    struct config *config = make_config();
+
+    log_set_level(LOG_LEVEL_WARN);
+    make_days(&dice, 12, ROWS);
+    session_begin(&session, config);
+    session.store->helper = helper_new(3, &anywhere);
+    ck_assert_ptr_nonnull(session.store->helper);
+    for (unsigned round = 0; round < 30; round++) {
+        lru_clear(&session.store->days); /* what was seen is forgotten with them */
+        for (unsigned d = 0; d < fake_count; d++) {
+            for (unsigned c = 0; fakes[d].exists && c < COLUMNS; c++)
+                files_chill(
+                    files_column(FILES_SERIES, columns[c].name, first_day + (int32_t)d));
+        }
+        ask(&session, &dice, 1);
+    }
+
+    /* Who goes while he waits is not woken, and the job has its file until it has run. */
+    lru_clear(&session.store->days);
+    ck_assert_int_eq(
+        session_query(&session, "symbol=SYM&type=MD&columns=big&start=0&end=4294967295"), 0);
+    for (unsigned d = 0; d < fake_count; d++) {
+        if (fakes[d].exists)
+            files_chill(files_column(FILES_SERIES, "big", first_day + (int32_t)d));
+    }
+    int woken = 0, count;
+    struct piece pieces[8];
+    body_wakes(&session.body, (struct waker){ count_wake, &woken });
+    ck_assert_int_eq(body_next(&session.body, pieces, 8, 100000, &count), BODY_WAIT);
+    ck_assert_uint_gt(session.store->warming, 0);
+    session_done(&session);
+    lru_clear(&session.store->days);
+    while (helper_wait(session.store->helper))
+        ;
+    ck_assert_int_eq(woken, 0);
+    ck_assert_uint_eq(session.store->warming, 0);
+    helper_free(session.store->helper);
+    session.store->helper = NULL;
+    session_end(&session);
+}
+END_TEST
+
 /* Only memory, as errors are. */
 START_TEST(body_of_memory)
 {
     struct body body;
     struct piece pieces[2];
+    int count;
 
     body_of(&body, SLICE("hello"));
     ck_assert_uint_eq(body.length, 5);
-    ck_assert_int_eq(body_next(&body, pieces, 2, 1), 1);
+    ck_assert_int_eq(body_next(&body, pieces, 2, 1, &count), BODY_PIECES);
+    ck_assert_int_eq(count, 1);
     ck_assert(slice_is((struct slice){ pieces[0].at, pieces[0].len }, "hello"));
     ck_assert(body_whole(&body));
     body_sent(&body);
-    ck_assert_int_eq(body_next(&body, pieces, 2, 1), 0);
+    ck_assert_int_eq(body_next(&body, pieces, 2, 1, &count), BODY_END);
     body_end(&body);
     body_of(&body, (struct slice){ NULL, 0 });
-    ck_assert_int_eq(body_next(&body, pieces, 2, 1), 0);
+    ck_assert_int_eq(body_next(&body, pieces, 2, 1, &count), BODY_END);
     body_end(&body);
     memset(&body, 0, sizeof(body));
     body_end(&body);
@@ -523,12 +583,13 @@ START_TEST(body_ended_early)
 {
     struct session session;
     struct piece pieces[8];
+    int count;
 
     begin_whole(&session, 5);
     for (int i = 0; i < 3; i++) {
         ck_assert_int_eq(session_query(&session, everything), 0);
         for (int j = 0; j < i; j++)
-            ck_assert_int_gt(body_next(&session.body, pieces, 8, 10000), 0);
+            ck_assert_int_eq(body_next(&session.body, pieces, 8, 10000, &count), BODY_PIECES);
         session_done(&session);
     }
     session_end(&session);
@@ -536,5 +597,5 @@ START_TEST(body_ended_early)
 END_TEST
 
 UNIT("body", body_is_what_was_written, body_of_long_days, body_of_many_files,
-     body_with_few_files_open, body_of_memory, body_of_replaced_files, body_of_files_cut_off,
-     body_ended_early)
+     body_with_few_files_open, body_of_cold_files, body_of_memory, body_of_replaced_files,
+     body_of_files_cut_off, body_ended_early)

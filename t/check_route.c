@@ -46,9 +46,10 @@ static int ask(enum request_method method, const char *path, const char *query)
 static bool says(const char *text)
 {
     struct piece pieces[2];
-    int count = body_next(&answer.body, pieces, 2, 1 << 20);
+    int count;
 
-    return count >= 1 && memmem(pieces[0].at, pieces[0].len, text, strlen(text)) != NULL;
+    return body_next(&answer.body, pieces, 2, 1 << 20, &count) == BODY_PIECES &&
+           memmem(pieces[0].at, pieces[0].len, text, strlen(text)) != NULL;
 }
 
 #define QUERY "symbol=SYM&type=MD&columns=time&start=0&end=4294967295"

@@ -2,6 +2,7 @@
 
 #include <stdbool.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/date.h"
 #include "dice.h"
@@ -17,7 +18,8 @@ static size_t pull(struct send *send, char *to, size_t room, struct dice *dice, 
     while ((*last = send_next(send)) == SEND_MORE) {
         size_t taken = most == 0 ? room : 1 + dice_roll(dice, most), left = taken;
 
-        MUST(send->count > 0 && send->first + send->count <= LOOP_SEND_MAX);
+        MUST(send->count > 0 || send->file.len > 0);
+        MUST(send->first + send->count <= LOOP_SEND_MAX);
         MUST(send->begun || at == 0);
         for (int i = send->first; i < send->first + send->count && left > 0; i++) {
             size_t len = send->iov[i].iov_len < left ? send->iov[i].iov_len : left;
@@ -28,7 +30,12 @@ static size_t pull(struct send *send, char *to, size_t room, struct dice *dice, 
             at += len;
             left -= len;
         }
-        send_sent(send, taken - left);
+        size_t len = send->file.len < left ? send->file.len : left;
+        MUST(at + len <= room);
+        if (len > 0 && pread(send->file.fd, to + at, len, send->file.at) != (ssize_t)len)
+            return at; /* where sendfile says that nothing is left */
+        at += len;
+        send_sent(send, taken - left + len);
     }
     return at;
 }
@@ -67,6 +74,8 @@ START_TEST(send_of_memory)
 END_TEST
 
 #define ROWS 9000
+#define QUERY_OF(columns)                                                                      \
+    "exchange=ex&symbol=SYM&type=MD&columns=" columns "&start=0&end=4294967295"
 #define QUERY "exchange=ex&symbol=SYM&type=MD&columns=id,time,price&start=0&end=4294967295"
 
 static void write_days(int days)
@@ -164,4 +173,60 @@ START_TEST(send_breaks_off)
 }
 END_TEST
 
-UNIT("send", send_of_memory, send_in_any_portions, send_breaks_off)
+#define MANY 200000
+
+/* What is large is sent from its file, with what comes before it in memory. */
+START_TEST(send_from_files)
+{
+    static uint32_t rows[MANY];
+    static char got[3 * sizeof(rows)];
+    struct dice dice = dice_new(4);
+    struct session session;
+    struct config *config = files_config();
+    const char *price = FILES_SERIES "/price.01.01.25.bin";
+    struct send send;
+    enum send_state last;
+
+    ck_assert_ptr_nonnull(freopen("/dev/null", "w", stderr));
+    for (unsigned i = 0; i < MANY; i++)
+        rows[i] = 20089 * DATE_SECONDS + i / 4;
+    files_write(files_column(FILES_SERIES, "time", 20089), rows, sizeof(rows));
+    for (unsigned i = 0; i < MANY; i++)
+        rows[i] = i * 2654435761U;
+    files_write(price, rows, sizeof(rows));
+    session_begin(&session, config);
+
+    /* Replaced under us: the old bytes, in whatever portions. */
+    for (unsigned most = 0; most < 300000; most += 100000) {
+        files_write(price, rows, sizeof(rows));
+        session_later(&session, 5000);
+        ck_assert_int_eq(session_query(&session, QUERY_OF("price,time")), 0);
+        send_begin(&send, SLICE("HEAD"), &session.body, SLICE("TAIL"));
+        ck_assert_int_eq(send_next(&send), SEND_MORE);
+        ck_assert_int_eq(send.count, 2);
+        ck_assert_uint_ge(send.file.len, BODY_LARGE);
+        files_write(price, "other", 5);
+        size_t len = pull(&send, got, sizeof(got), &dice, most, &last);
+        ck_assert_int_eq(last, SEND_DONE);
+        ck_assert_uint_eq(len, session.body.length + 8);
+        ck_assert(memcmp(got + 4 + session.line.len, rows, sizeof(rows)) == 0);
+        session_done(&session);
+    }
+
+    /* Cut off under us: within what is under way, and in bytes that have left. */
+    for (unsigned keep = 0; keep <= 12; keep += 6) {
+        files_write(price, rows, sizeof(rows));
+        session_later(&session, 5000);
+        ck_assert_int_eq(session_query(&session, QUERY_OF("price")), 0);
+        send_begin(&send, SLICE("HEAD"), &session.body, SLICE("TAIL"));
+        ck_assert_int_eq(send_next(&send), SEND_MORE);
+        files_truncate(price, keep * 60000);
+        pull(&send, got, sizeof(got), &dice, 0, &last);
+        ck_assert_int_ne(last, SEND_DONE);
+        session_done(&session);
+    }
+    session_end(&session);
+}
+END_TEST
+
+UNIT("send", send_of_memory, send_in_any_portions, send_breaks_off, send_from_files)

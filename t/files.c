@@ -128,6 +128,16 @@ void files_truncate(const char *path, size_t len)
     files_touch(path, FILES_WALL - 1800);
 }
 
+void files_chill(const char *path)
+{
+    int fd = open(full(path), O_RDONLY);
+
+    ck_assert_int_ge(fd, 0);
+    fsync(fd);
+    ck_assert_int_eq(posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED), 0);
+    close(fd);
+}
+
 void files_touch(const char *path, int64_t wall)
 {
     struct timespec times[2] = { { .tv_sec = wall }, { .tv_sec = wall } };

@@ -69,6 +69,12 @@ void files_append(const char *path, const void *bytes, size_t len);
 void files_truncate(const char *path, size_t len);
 
 /**
+ * files_chill(path):
+ * Have the kernel forget the bytes of ${path}, as far as they are on a disk and not mapped.
+ */
+void files_chill(const char *path);
+
+/**
  * files_touch(path, wall):
  * Let ${path} be last changed at ${wall}.
  */

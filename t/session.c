@@ -6,6 +6,7 @@
 
 #include "base/guard.h"
 #include "query/raw.h"
+#include "system/helper.h"
 
 void session_begin(struct session *session, struct config *config)
 {
@@ -64,14 +65,24 @@ static void copy_piece(void *arg)
     memcpy(copy->to, copy->piece.at, copy->piece.len);
 }
 
+static enum body_state next_pieces(struct session *session, struct piece *pieces, int *count)
+{
+    enum body_state state;
+
+    while ((state = body_next(&session->body, pieces, 32, 100000, count)) == BODY_WAIT)
+        ck_assert(helper_wait(session->store->helper));
+    return state;
+}
+
 char *session_body(struct session *session, size_t *len)
 {
     struct piece pieces[32];
     char *bytes = malloc(session->body.length + 1);
+    enum body_state state;
     int count;
 
     *len = 0;
-    while ((count = body_next(&session->body, pieces, 32, 100000)) > 0) {
+    while ((state = next_pieces(session, pieces, &count)) == BODY_PIECES) {
         for (int i = 0; i < count; i++) {
             ck_assert_uint_le(*len + pieces[i].len, session->body.length);
             /* Where writev says EFAULT. */
@@ -85,11 +96,11 @@ char *session_body(struct session *session, size_t *len)
         bool whole = body_whole(&session->body);
         body_sent(&session->body);
         if (!whole) {
-            count = -1;
+            state = BODY_BROKEN;
             break;
         }
     }
-    if (count == 0) {
+    if (state == BODY_END) {
         ck_assert_uint_eq(*len, session->body.length);
         return bytes;
     }

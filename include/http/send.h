@@ -8,8 +8,8 @@
 #include "query/body.h"
 #include "system/loop.h"
 
-/* An answer on its way: its head, its body, and what ends it, as batches of pieces for the
- * loop. */
+/* An answer on its way: its head, its body, and what ends it, as batches for the loop: pieces
+ * of memory, and perhaps one of a file behind them. */
 
 struct send {
     struct slice head, tail;
@@ -18,12 +18,14 @@ struct send {
     bool begun;        /* bytes have left */
     bool batched;      /* a batch of the body is under way */
     bool checked;      /* ... and was found whole when it was made */
-    int first, count;  /* of iov: those not sent yet */
+    struct loop_file file;
+    int first, count; /* of iov: those not sent yet */
     struct iovec iov[LOOP_SEND_MAX];
 };
 
 enum send_state {
     SEND_MORE,   /* a batch is ready */
+    SEND_WAIT,   /* the next one is not in memory yet: the body's waker will be woken */
     SEND_DONE,   /* everything was sent */
     SEND_BROKEN, /* the rest cannot be had */
 };
@@ -37,8 +39,8 @@ void send_begin(struct send *send, struct slice head, struct body *body, struct 
 
 /**
  * send_next(send):
- * Have the next batch ready: send->iov from send->first on, send->count pieces. If SEND_BROKEN
- * and not send->begun, nothing was promised to the client yet.
+ * Have the next batch ready: send->iov from send->first on, send->count pieces, and send->file
+ * behind them. If SEND_BROKEN and not send->begun, nothing was promised to the client yet.
  */
 enum send_state send_next(struct send *send);
 

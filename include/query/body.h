@@ -9,12 +9,13 @@
 #include "base/slice.h"
 #include "query/gather.h"
 #include "query/plan.h"
+#include "store/warm.h"
 
 /*
  * The body of an answer, handed out piece by piece: some memory, and after it, if there is a
  * plan, the rows of the plan, column after column. Rows that lie together in a file are handed
  * out where they are mapped; rows of a step, and of a day whose times step back, are copied
- * together.
+ * together. Nothing is handed out or touched that is not in memory, as far as is known.
  */
 
 /* What a batch of pieces refers to: files to look at once the pieces were handed over, and days
@@ -36,6 +37,7 @@ struct body {
     struct gather *gather; /* NULL: only the lead */
     const struct plan *plan;
     struct arena *arena;
+    struct warm_wait wait; /* of who takes the pieces */
 
     /* The next row: of a column, of a day of the plan. */
     unsigned column, day;
@@ -64,13 +66,31 @@ void body_of(struct body *body, struct slice lead);
 void body_of_rows(struct body *body, struct slice lead, struct gather *gather,
                   const struct plan *plan, uint64_t data_bytes, struct arena *arena);
 
+enum body_state {
+    BODY_PIECES, /* there are some */
+    BODY_END,    /* there was nothing left */
+    BODY_WAIT,   /* they are being read: the waker is woken when this is to be called again */
+    BODY_BROKEN, /* the rest cannot be had as it was promised (logged) */
+};
+
+/* A piece of a file of at least so many bytes ends its batch: it is better sent from the file
+ * than from memory. See bench/BENCHMARKS.md. */
+#define BODY_LARGE (128 << 10)
+
 /**
- * body_next(body, pieces, most, quota):
+ * body_next(body, pieces, most, quota, count):
  * Hand out the next bytes, at most about ${quota} of them, as up to ${most} ${pieces}, which
- * are valid until body_sent. Returns how many; 0 at the end; -1 if the rest cannot be had as it
- * was promised (logged).
+ * are valid until body_sent, and store in ${count} how many.
  */
-int body_next(struct body *body, struct piece *pieces, int most, uint64_t quota);
+enum body_state body_next(struct body *body, struct piece *pieces, int most, uint64_t quota,
+                          int *count);
+
+/**
+ * body_wakes(body, waker):
+ * Have ${waker} woken after BODY_WAIT. To be called before the first body_next if the store has
+ * helpers.
+ */
+void body_wakes(struct body *body, struct waker waker);
 
 /**
  * body_whole(body):

@@ -20,6 +20,8 @@ struct dayfile {
     const char *at;         /* its bytes; NULL if it has none */
     size_t mapped;          /* bytes mapped: more than its size where it is expected to grow */
     struct filestate state; /* as of the last look */
+    uint32_t *warm;           /* warm.h's: by stretch, when it was last seen in memory; or NULL */
+    struct warm_job *warming; /* likewise: being read */
 };
 
 /* What a look at a file shows, against what was known of it. */

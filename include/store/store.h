@@ -29,6 +29,8 @@ struct store {
     int64_t wall;        /* clock_wall, likewise */
     uint64_t checked;    /* when the root was last looked at */
     uint64_t root_since; /* what was seen at paths before is of another root */
+    unsigned warming;    /* warm.h's: reads under way, and who waits for room for one */
+    struct warm_wait *crowd;
 };
 
 /**

@@ -73,14 +73,15 @@ struct input {
     size_t len;
 };
 
-/* What the answer waited for is there. */
+/* What the answer, or its next bytes, waited for is there. */
 static void woken(void *arg)
 {
     struct conn *conn = arg;
 
-    if (conn->state != CONN_WAIT || conn->io.closing)
+    if (conn->io.closing)
         return;
-    conn->state = CONN_GATHER;
+    if (conn->state == CONN_WAIT)
+        conn->state = CONN_GATHER;
     loop_yield(conn->pool->loop, &conn->io);
 }
 
@@ -227,6 +228,7 @@ static void reply(struct conn *conn)
         conn_close(conn);
         return;
     }
+    body_wakes(&answer->body, answer->waker);
     send_begin(&exchange->send, exchange->reply.head, bodiless ? NULL : &answer->body,
                exchange->reply.tail);
     conn->state = CONN_SEND;
@@ -297,7 +299,11 @@ static bool send_answer(struct conn *conn)
 
     switch (send_next(send)) {
     case SEND_MORE:
-        loop_send(conn->pool->loop, &conn->io, send->iov + send->first, send->count);
+        loop_send_file(conn->pool->loop, &conn->io, send->iov + send->first, send->count,
+                       send->file);
+        return false;
+    case SEND_WAIT:
+        loop_expire(conn->pool->loop, &conn->io, 0); /* it is our time that runs */
         return false;
     case SEND_DONE:
         end_answer(conn);
@@ -430,9 +436,10 @@ static void sent(struct loop_io *io, ssize_t count)
 {
     struct conn *conn = of_io(io);
 
-    conn->truncated = count == -EFAULT;
+    conn->truncated = count == -EFAULT || count == -EIO;
     if (conn->truncated)
-        log_error("a file was cut off while it was sent: the answer ends short");
+        log_error("a file was cut off or could not be read while it was sent: the answer ends "
+                  "short");
     if (count > 0)
         stats_add(STATS_bytes_sent, (uint64_t)count);
     if (count < 0) {
@@ -454,8 +461,12 @@ static void resumed(struct loop_io *io)
     struct conn *conn = of_io(io);
     struct conn_pool *pool = conn->pool;
 
-    store_begin(pool->api->store, loop_now(pool->loop), clock_wall());
-    conn->state = state_after(route_more(pool->api, &conn->exchange->answer));
+    if (conn->state == CONN_SEND) {
+        loop_expire(pool->loop, io, pool->config->send_timeout);
+    } else {
+        store_begin(pool->api->store, loop_now(pool->loop), clock_wall());
+        conn->state = state_after(route_more(pool->api, &conn->exchange->answer));
+    }
     go_on(conn, NULL, 0);
 }
 

@@ -2,10 +2,7 @@
 
 /* Bytes of a body in one batch: one client that takes gigabytes waits for the others this
  * often. */
-#define QUOTA (512 << 10)
-
-/* Bytes that a socket usually takes at once. */
-#define SMALL (64 << 10)
+#define QUOTA (256 << 10)
 
 void send_begin(struct send *send, struct slice head, struct body *body, struct slice tail)
 {
@@ -15,6 +12,7 @@ void send_begin(struct send *send, struct slice head, struct body *body, struct 
     send->left = body == NULL ? 0 : body->length;
     send->begun = send->batched = send->checked = false;
     send->first = send->count = 0;
+    send->file.len = 0;
 }
 
 static void add(struct send *send, const char *at, size_t len)
@@ -22,31 +20,40 @@ static void add(struct send *send, const char *at, size_t len)
     send->iov[send->count++] = (struct iovec){ .iov_base = (void *)at, .iov_len = len };
 }
 
-/* Take the next pieces of the body into the batch. */
-static int add_body(struct send *send)
+/* Take the next pieces of the body into the batch. A large one, which is the last, is sent from
+ * its file. */
+static enum send_state add_body(struct send *send)
 {
     struct piece pieces[LOOP_SEND_MAX];
+    int count;
     /* The head and the tail may stand beside them. */
-    int count = body_next(send->body, pieces, LOOP_SEND_MAX - 2, QUOTA);
+    enum body_state state = body_next(send->body, pieces, LOOP_SEND_MAX - 2, QUOTA, &count);
 
-    if (count <= 0)
-        return -1;
+    if (state == BODY_WAIT)
+        return SEND_WAIT;
+    if (state != BODY_PIECES)
+        return SEND_BROKEN;
     for (int i = 0; i < count; i++) {
-        add(send, pieces[i].at, pieces[i].len);
-        send->left -= pieces[i].len;
+        const struct piece *piece = &pieces[i];
+
+        if (piece->fd >= 0 && piece->len >= BODY_LARGE && i == count - 1)
+            send->file = (struct loop_file){ piece->fd, piece->offset, piece->len };
+        else
+            add(send, piece->at, piece->len);
+        send->left -= piece->len;
     }
     send->batched = true;
-    return 0;
+    return SEND_MORE;
 }
 
 /* Whether the batch will likely leave in one go. */
 static bool is_small(const struct send *send)
 {
-    size_t bytes = 0;
+    size_t bytes = send->file.len;
 
     for (int i = 0; i < send->count; i++)
         bytes += send->iov[i].iov_len;
-    return bytes <= SMALL;
+    return bytes <= LOOP_SMALL;
 }
 
 /* The last batch has left. */
@@ -68,7 +75,7 @@ static int end_batch(struct send *send)
  */
 enum send_state send_next(struct send *send)
 {
-    if (send->count > 0)
+    if (send->count > 0 || send->file.len > 0)
         return SEND_MORE;
     if (end_batch(send))
         return SEND_BROKEN;
@@ -76,7 +83,13 @@ enum send_state send_next(struct send *send)
     if (send->head.len > 0)
         add(send, send->head.at, send->head.len);
     if (send->left > 0) {
-        if (add_body(send) || (send->left == 0 && !body_whole(send->body)))
+        enum send_state state = add_body(send);
+
+        if (state == SEND_WAIT)
+            send->count = 0; /* the head waits for what it promises */
+        if (state != SEND_MORE)
+            return state;
+        if (send->left == 0 && !body_whole(send->body))
             return SEND_BROKEN;
         send->checked = send->left == 0 && is_small(send);
     }
@@ -85,13 +98,13 @@ enum send_state send_next(struct send *send)
         send->tail.len = 0;
     }
     send->head.len = 0;
-    return send->count > 0 ? SEND_MORE : SEND_DONE;
+    return send->count > 0 || send->file.len > 0 ? SEND_MORE : SEND_DONE;
 }
 
 void send_sent(struct send *send, size_t bytes)
 {
     send->begun |= bytes > 0;
-    while (bytes > 0) {
+    while (bytes > 0 && send->count > 0) {
         struct iovec *piece = &send->iov[send->first];
 
         if (bytes < piece->iov_len) {
@@ -103,4 +116,6 @@ void send_sent(struct send *send, size_t bytes)
         send->first++;
         send->count--;
     }
+    send->file.at += (off_t)bytes;
+    send->file.len -= bytes;
 }

@@ -7,6 +7,7 @@
 #include "base/log.h"
 
 #define SCRATCH_BYTES 32768
+#define OTHERS_MAX 16 /* pieces read beside the one that is waited for */
 
 void body_of(struct body *body, struct slice lead)
 {
@@ -26,6 +27,11 @@ void body_of_rows(struct body *body, struct slice lead, struct gather *gather,
     body->arena = arena;
 }
 
+void body_wakes(struct body *body, struct waker waker)
+{
+    body->wait.waker = waker;
+}
+
 /* The pieces of one call of body_next. */
 struct batch {
     struct piece *pieces;
@@ -33,69 +39,128 @@ struct batch {
     uint64_t quota;
 };
 
-/* Add bytes to the batch; those that follow the last ones in memory make its piece longer. */
-static void add_piece(struct batch *batch, const char *at, size_t len)
+/* Add bytes to the batch; those that follow the last ones of the same file make its piece
+ * longer. */
+static void add_piece(struct batch *batch, struct piece piece)
 {
     struct piece *last = batch->count > 0 ? &batch->pieces[batch->count - 1] : NULL;
 
-    if (last != NULL && last->at + last->len == at)
-        last->len += len;
+    if (last != NULL && last->at + last->len == piece.at && last->fd == piece.fd)
+        last->len += piece.len;
     else
-        batch->pieces[batch->count++] = (struct piece){ at, len };
-    batch->quota -= len < batch->quota ? len : batch->quota;
+        batch->pieces[batch->count++] = piece;
+    batch->quota -= piece.len < batch->quota ? piece.len : batch->quota;
 }
 
-/* Where the rows of the cursor's column and day are. */
+static void add_memory(struct batch *batch, const char *at, size_t len)
+{
+    add_piece(batch, (struct piece){ .at = at, .len = len, .fd = -1 });
+}
+
+/* Where the rows of a column and a day of the plan are. */
 struct source {
     const struct gather_day *facts;
     const struct plan_day *planned;
     struct day *day; /* held */
-    const struct dayfile *file;
-    const uint32_t *nanos;
+    struct dayfile *file;
+    struct dayfile *nanos_file; /* NULL: not needed */
+    unsigned place;
     uint64_t size; /* bytes of a record */
+    bool dense;    /* all rows between the first and the last one are in the range */
     bool together; /* the rows to send lie side by side in the file */
 };
 
-static int open_source(struct body *body, struct source *source)
+static enum body_state open_source(struct body *body, struct source *source)
 {
     struct gather *gather = body->gather;
-    unsigned place = gather->columns[body->column];
     char path[DAYFILE_PATH];
 
+    source->place = gather->columns[body->column];
     source->planned = &body->plan->days[body->day];
     source->facts = &gather->days[source->planned->day];
-    enum gather_state state;
-
-    while ((state = gather_open(gather, source->facts, body->column, &source->day)) ==
-           GATHER_WAIT)
-        helper_wait(gather->store->helper);
-    if (state != GATHER_DONE) {
+    switch (gather_open(gather, source->facts, body->column, &source->day)) {
+    case GATHER_DONE:
+        break;
+    case GATHER_WAIT:
+        return BODY_WAIT;
+    default:
         log_error(
             "%s is not the file any more that an answer began with: the answer ends short",
-            day_path(gather->series, source->facts->number, place, path));
-        return -1;
+            day_path(gather->series, source->facts->number, source->place, path));
+        return BODY_BROKEN;
     }
-    source->file = day_file(source->day, place);
-    source->nanos =
-        gather->use_nanos
-            ? (const void *)day_file(source->day, gather->columns[gather->column_count])->at
-            : NULL;
-    source->size = gather->series->columns[place].type.size;
-    source->together =
-        body->plan->step == 1 &&
+    source->file = day_file(source->day, source->place);
+    source->nanos_file =
+        gather->use_nanos ? day_file(source->day, gather->columns[gather->column_count]) : NULL;
+    source->size = gather->series->columns[source->place].type.size;
+    source->dense =
         source->facts->span.count == source->facts->span.to - source->facts->span.from;
-    return 0;
+    source->together = source->dense && body->plan->step == 1;
+    return BODY_PIECES;
 }
 
-/* Hand out rows where they are mapped. Returns their bytes. */
+/* The row to go on with, where the rows are dense, and how many are left of the day. */
+static uint64_t next_row(const struct body *body, const struct source *source)
+{
+    return source->facts->span.from + source->planned->skip + body->taken * body->plan->step;
+}
+
+static uint64_t rows_left(const struct body *body, const struct source *source)
+{
+    return source->planned->take - body->taken;
+}
+
+/* Whether what the next ${rows} rows touch of the column is in memory. */
+static bool is_warm(struct body *body, const struct source *source, uint64_t rows,
+                    struct warm_wait *wait)
+{
+    uint64_t size = source->size, step = body->plan->step;
+    uint64_t row = next_row(body, source);
+    struct warm_range range = {
+        .day = source->day,
+        .file = source->file,
+        .from = row * size,
+        .to = (row + (rows - 1) * step + 1) * size,
+        .step = step * size,
+        .end = (row + (rows_left(body, source) - 1) * step + 1) * size,
+    };
+
+    return warm_ready(body->gather->store, &range, wait);
+}
+
+/* The same for scattered rows: all that may have to be looked at of a file with records of
+ * ${size} bytes. */
+static bool is_warm_all(struct body *body, const struct source *source, struct dayfile *file,
+                        uint64_t size)
+{
+    uint64_t first = body->taken == 0 ? source->facts->span.from : body->row;
+    struct warm_range range = {
+        .day = source->day,
+        .file = file,
+        .from = first * size,
+        .to = source->facts->span.to * size,
+        .step = 1,
+        .end = source->facts->span.to * size,
+    };
+
+    return file == NULL || warm_ready(body->gather->store, &range, &body->wait);
+}
+
+/* Hand out rows where they are mapped. Returns their bytes; 0 if they are not in memory. */
 static uint64_t hand_out(struct body *body, const struct source *source, struct batch *batch)
 {
-    uint64_t first = source->facts->span.from + source->planned->skip + body->taken;
-    uint64_t rows = source->planned->take - body->taken;
+    uint64_t first = next_row(body, source), rows = rows_left(body, source);
     uint64_t fit = batch->quota / source->size + 1;
 
     rows = rows < fit ? rows : fit;
-    add_piece(batch, source->file->at + first * source->size, rows * source->size);
+    if (!is_warm(body, source, rows, &body->wait))
+        return 0;
+    add_piece(batch, (struct piece){ .at = source->file->at + first * source->size,
+                                     .len = rows * source->size,
+                                     .fd = source->file->fd,
+                                     .offset = (off_t)(first * source->size) });
+    if (batch->pieces[batch->count - 1].len >= BODY_LARGE)
+        batch->quota = 0;
     body->taken += rows;
     return (first + rows) * source->size;
 }
@@ -126,9 +191,7 @@ static inline void copy_record(char *to, const char *from, uint64_t size)
 static void copy_steps(struct copying *c)
 {
     uint64_t step = c->body->plan->step, size = c->source->size;
-    uint64_t row =
-        c->source->facts->span.from + c->source->planned->skip + c->body->taken * step;
-    uint64_t rows = c->source->planned->take - c->body->taken;
+    uint64_t row = next_row(c->body, c->source), rows = rows_left(c->body, c->source);
 
     rows = rows < c->room ? rows : c->room;
     for (c->copied = 0; c->copied < rows; c->copied++, row += step)
@@ -141,13 +204,15 @@ static void copy_scattered(struct copying *c)
     struct body *body = c->body;
     const struct source *source = c->source;
     const uint32_t *times = day_times(source->day);
+    const uint32_t *nanos =
+        source->nanos_file == NULL ? NULL : (const void *)source->nanos_file->at;
     uint64_t row = body->taken == 0 ? source->facts->span.from : body->row;
     uint64_t passed = body->taken == 0 ? 0 : body->passed;
-    uint64_t rows = source->planned->take - body->taken;
+    uint64_t rows = rows_left(body, source);
 
     rows = rows < c->room ? rows : c->room;
     for (; c->copied < rows && row < source->facts->span.to; row++) {
-        if (!timeindex_matches(times, source->nanos, row, body->gather->range))
+        if (!timeindex_matches(times, nanos, row, body->gather->range))
             continue;
         if (passed >= source->planned->skip &&
             (passed - source->planned->skip) % body->plan->step == 0) {
@@ -164,46 +229,57 @@ static void copy_scattered(struct copying *c)
 static void copy_rows(void *arg)
 {
     struct copying *c = arg;
-    uint64_t rows_between = c->source->facts->span.to - c->source->facts->span.from;
 
-    if (c->source->facts->span.count == rows_between)
+    if (c->source->dense)
         copy_steps(c);
     else
         copy_scattered(c);
 }
 
-/* Whether the columns that chose scattered rows were whole when they did. */
-static bool choice_was_sound(const struct body *body, const struct source *source)
+/* Whether what copy_rows will touch is in memory. */
+static bool can_copy(struct body *body, const struct source *source, uint64_t room)
 {
-    const struct gather *gather = body->gather;
-    uint64_t bytes = source->facts->span.to * sizeof(uint32_t);
+    uint64_t rows = rows_left(body, source);
 
-    if (source->facts->span.count == source->facts->span.to - source->facts->span.from)
-        return true;
-    return dayfile_holds(day_file(source->day, SERIES_TIME), bytes) &&
-           (!gather->use_nanos ||
-            dayfile_holds(day_file(source->day, gather->columns[gather->column_count]), bytes));
+    if (source->dense)
+        return is_warm(body, source, rows < room ? rows : room, &body->wait);
+    return is_warm_all(body, source, source->day->files[SERIES_TIME], sizeof(uint32_t)) &&
+           is_warm_all(body, source, source->nanos_file, sizeof(uint32_t)) &&
+           is_warm_all(body, source, source->file, source->size);
 }
 
-/* Copy rows to the scratch memory and hand that out. Returns the bytes that the file must have;
- * 0 if it has not. */
-static uint64_t copy_out(struct body *body, const struct source *source, struct batch *batch)
+/* Whether the columns that chose scattered rows were whole when they did. */
+static bool choice_was_sound(const struct source *source)
+{
+    uint64_t bytes = source->facts->span.to * sizeof(uint32_t);
+
+    return source->dense ||
+           (dayfile_holds(day_file(source->day, SERIES_TIME), bytes) &&
+            (source->nanos_file == NULL || dayfile_holds(source->nanos_file, bytes)));
+}
+
+/* Copy rows to the scratch memory and hand that out; ${need} becomes the bytes that the file
+ * must have. */
+static enum body_state copy_out(struct body *body, const struct source *source,
+                                struct batch *batch, uint64_t *need)
 {
     struct copying c = { .body = body, .source = source };
     char path[DAYFILE_PATH];
 
     c.to = body->scratch + body->scratch_used;
     c.room = (SCRATCH_BYTES - body->scratch_used) / source->size;
-    if (guard_run(copy_rows, &c) || c.copied == 0 || !choice_was_sound(body, source)) {
+    if (!can_copy(body, source, c.room))
+        return BODY_WAIT;
+    if (guard_run(copy_rows, &c) || c.copied == 0 || !choice_was_sound(source)) {
         log_error("%s was cut off while it was sent: the answer ends short",
-                  day_path(body->gather->series, source->facts->number,
-                           body->gather->columns[body->column], path));
-        return 0;
+                  day_path(body->gather->series, source->facts->number, source->place, path));
+        return BODY_BROKEN;
     }
-    add_piece(batch, c.to, c.copied * source->size);
+    add_memory(batch, c.to, c.copied * source->size);
     body->scratch_used += c.copied * source->size;
     body->taken += c.copied;
-    return source->facts->span.to * source->size;
+    *need = source->facts->span.to * source->size;
+    return BODY_PIECES;
 }
 
 /* Bytes of the next row, as far as scratch memory is concerned: whether the batch has room for
@@ -213,40 +289,82 @@ static bool scratch_is_full(const struct body *body, const struct source *source
     return SCRATCH_BYTES - body->scratch_used < source->size;
 }
 
-/* Hand out some rows of the cursor's day. Returns 1 if there may be more room, 0 if the batch
- * is full, -1 on failure. */
-static int next_rows(struct body *body, struct batch *batch)
+/* Rows of an open source. BODY_END: there is no room for them in the batch. */
+static enum body_state take_rows(struct body *body, const struct source *source,
+                                 struct batch *batch, uint64_t *need)
+{
+    if (source->together) {
+        *need = hand_out(body, source, batch);
+        return *need > 0 ? BODY_PIECES : BODY_WAIT;
+    }
+    if (body->scratch == NULL &&
+        (body->scratch = arena_take(body->arena, SCRATCH_BYTES)) == NULL)
+        return BODY_BROKEN;
+    return scratch_is_full(body, source) ? BODY_END : copy_out(body, source, batch, need);
+}
+
+/* Hand out some rows of the cursor's day. BODY_PIECES: there may be room for more. */
+static enum body_state next_rows(struct body *body, struct batch *batch)
 {
     struct source source;
-    uint64_t need;
+    uint64_t need = 0;
 
-    if (open_source(body, &source))
-        return batch->count > 0 ? 0 : -1; /* perhaps it can be had once these pieces are gone */
-    struct body_use *use = &body->uses[body->use_count++];
-    *use = (struct body_use){
-        .day = source.day,
-        .file = source.file,
-        .place = body->gather->columns[body->column],
-    };
-
-    if (source.together) {
-        need = hand_out(body, &source, batch);
-    } else {
-        if (body->scratch == NULL &&
-            (body->scratch = arena_take(body->arena, SCRATCH_BYTES)) == NULL)
-            return -1;
-        if (scratch_is_full(body, &source))
-            return 0;
-        need = copy_out(body, &source, batch);
-        if (need == 0)
-            return -1;
+    enum body_state state = open_source(body, &source);
+    if (state == BODY_BROKEN && batch->count > 0)
+        return BODY_END; /* perhaps it can be had once the pieces at hand are gone */
+    if (state != BODY_PIECES)
+        return state;
+    state = take_rows(body, &source, batch, &need);
+    if (state != BODY_PIECES) {
+        day_release(body->gather->store, source.day);
+        return state;
     }
+    struct body_use *use = &body->uses[body->use_count++];
+    *use = (struct body_use){ .day = source.day, .file = source.file, .place = source.place };
     if (body->taken == source.planned->take) {
         use->size = need;
         body->taken = 0;
         body->day++;
     }
-    return 1;
+    return BODY_PIECES;
+}
+
+/* Move the cursor to where there are rows. Returns whether there are. */
+static bool find_rows(struct body *body)
+{
+    while (body->gather != NULL && body->column < body->gather->column_count) {
+        if (body->day < body->plan->day_count)
+            return true;
+        body->day = 0;
+        body->column++;
+    }
+    return false;
+}
+
+/* While the rows at the cursor are read, have those of the columns and days behind it read,
+ * too: they are not waited for one after another. Scattered ones wait for their turn. */
+static void read_others(struct body *body, uint64_t bytes)
+{
+    unsigned column = body->column, day = body->day;
+    uint64_t taken = body->taken;
+    struct source source;
+
+    body->taken = 0;
+    for (int files = 0; files < OTHERS_MAX; files++) {
+        body->day++;
+        if (!find_rows(body) ||
+            body->gather->days[body->plan->days[body->day].day].day == NULL ||
+            open_source(body, &source))
+            break;
+        uint64_t rows = bytes / source.size + 1;
+        rows = rows < source.planned->take ? rows : source.planned->take;
+        if (source.dense)
+            is_warm(body, &source, rows, NULL);
+        day_release(body->gather->store, source.day);
+    }
+    body->column = column;
+    body->day = day;
+    body->taken = taken;
 }
 
 /* Whether no more files may be open than are: those of the pieces at hand can be closed when
@@ -258,33 +376,40 @@ static bool files_are_scarce(const struct body *body)
     return body->use_count > 0 && store->files_open >= store->config->max_mapped;
 }
 
-int body_next(struct body *body, struct piece *pieces, int most, uint64_t quota)
+static enum body_state next_batch(struct body *body, struct batch *batch, int most)
+{
+    enum body_state state = BODY_PIECES;
+
+    while (state == BODY_PIECES && find_rows(body)) {
+        if (batch->count == most || batch->quota == 0 || body->use_count == BODY_BATCH ||
+            (batch->count > 0 && files_are_scarce(body)))
+            break;
+        state = next_rows(body, batch);
+    }
+    return state;
+}
+
+enum body_state body_next(struct body *body, struct piece *pieces, int most, uint64_t quota,
+                          int *count)
 {
     struct batch batch = { .pieces = pieces, .quota = quota };
 
-    if (body->lead.len > 0) {
-        add_piece(&batch, body->lead.at, body->lead.len);
-        body->lead.len = 0;
-    }
-    if (body->gather == NULL)
-        return batch.count;
+    if (body->lead.len > 0)
+        add_memory(&batch, body->lead.at, body->lead.len);
     body->scratch_used = 0;
-    while (body->column < body->gather->column_count) {
-        if (body->day == body->plan->day_count) {
-            body->day = 0;
-            body->column++;
-            continue;
-        }
-        if (batch.count == most || batch.quota == 0 || body->use_count == BODY_BATCH ||
-            (batch.count > 0 && files_are_scarce(body)))
-            break;
-        int more = next_rows(body, &batch);
-        if (more < 0)
-            return -1;
-        if (more == 0)
-            break;
+    enum body_state state = next_batch(body, &batch, most);
+    *count = batch.count;
+    if (state == BODY_BROKEN)
+        return BODY_BROKEN;
+    /* The lead does not leave before there is something to follow it. */
+    if (state == BODY_WAIT) {
+        read_others(body, quota);
+        if (body->use_count == 0)
+            return BODY_WAIT;
+        warm_forget(&body->wait);
     }
-    return batch.count;
+    body->lead.len = 0;
+    return batch.count > 0 ? BODY_PIECES : BODY_END;
 }
 
 static void let_go(struct body *body)
@@ -318,5 +443,6 @@ void body_sent(struct body *body)
 void body_end(struct body *body)
 {
     let_go(body);
+    warm_forget(&body->wait);
     body_of(body, (struct slice){ NULL, 0 });
 }

@@ -115,5 +115,6 @@ void dayfile_close(struct dayfile *file)
     if (file->at != NULL)
         munmap((void *)file->at, file->mapped);
     close(file->fd);
+    free(file->warm);
     free(file);
 }

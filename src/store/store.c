@@ -51,8 +51,8 @@ void store_free(struct store *store)
 {
     if (store == NULL)
         return;
-    while (store->loads != NULL)
-        helper_wait(store->helper);
+    while (store->helper != NULL && helper_wait(store->helper))
+        ;
     lru_free(&store->days);
     lru_free(&store->series);
     root_free(store->root);

@@ -1,0 +1,249 @@
+#include "store/warm.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "system/helper.h"
+
+#define FRESH 4000   /* ms for which what was seen is believed */
+#define STARTS_MAX 4 /* reads begun at once for one range */
+#define READ_BYTES (64 << 10)
+
+/* One stretch after another being read by a helper, which knows the descriptor only: the file
+ * stays open since its day is held. */
+struct warm_job {
+    struct helper_job job;
+    int fd;
+    uint64_t from, to; /* whole stretches */
+    struct store *store;
+    struct day *day;
+    struct dayfile *file;
+    struct warm_job *next; /* of the file */
+    struct warm_wait *waits;
+};
+
+static void begin_wait(struct warm_wait **list, struct warm_wait *wait)
+{
+    if (wait == NULL)
+        return;
+    warm_forget(wait);
+    wait->next = *list;
+    wait->link = list;
+    if (*list != NULL)
+        (*list)->link = &wait->next;
+    *list = wait;
+}
+
+void warm_forget(struct warm_wait *wait)
+{
+    if (wait->link == NULL)
+        return;
+    *wait->link = wait->next;
+    if (wait->next != NULL)
+        wait->next->link = wait->link;
+    wait->link = NULL;
+}
+
+static void wake_first(struct warm_wait **list)
+{
+    struct warm_wait *wait = *list;
+
+    warm_forget(wait);
+    wait->waker.wake(wait->waker.arg);
+}
+
+static void wake_all(struct warm_wait **list)
+{
+    while (*list != NULL)
+        wake_first(list);
+}
+
+/* --- What was seen */
+
+/* Milliseconds, of which 0 means never. */
+static uint32_t now_stamp(void)
+{
+    uint32_t now = (uint32_t)clock_ms();
+
+    return now == 0 ? 1 : now;
+}
+
+static bool is_fresh(const struct dayfile *file, uint64_t at, uint32_t now)
+{
+    uint32_t seen = file->warm[at / WARM_STRETCH];
+
+    return seen != 0 && now - seen < FRESH;
+}
+
+/* Whether the kernel has the byte at ${at}. A file system that cannot tell without waiting has
+ * not; what is not there at all needs no reading. (Asking for what is not there has the kernel
+ * begin to read a page of it, which nobody waits for.) */
+static bool is_resident(int fd, uint64_t at)
+{
+    char byte;
+    struct iovec iov = { &byte, 1 };
+
+    return preadv2(fd, &iov, 1, (off_t)at, RWF_NOWAIT) >= 0;
+}
+
+static uint64_t next_stretch(uint64_t at)
+{
+    return (at / WARM_STRETCH + 1) * WARM_STRETCH;
+}
+
+/* Whether the part of ${range} that lies in one stretch, from ${at} on, is in memory. */
+static bool is_warm(const struct warm_range *range, uint64_t at, uint32_t now)
+{
+    if (is_fresh(range->file, at, now))
+        return true;
+    if (!is_resident(range->file->fd, at) || (range->to <= next_stretch(at) && range->to > at &&
+                                              !is_resident(range->file->fd, range->to - 1)))
+        return false;
+    range->file->warm[at / WARM_STRETCH] = now;
+    return true;
+}
+
+/* --- Reading */
+
+static void run(struct helper_job *helper_job)
+{
+    const struct warm_job *job = (const struct warm_job *)helper_job;
+    char bytes[READ_BYTES];
+    uint64_t at = job->from;
+
+    posix_fadvise(job->fd, (off_t)job->from, (off_t)(job->to - job->from), POSIX_FADV_WILLNEED);
+    while (at < job->to) {
+        ssize_t count = pread(job->fd, bytes, sizeof(bytes), (off_t)at);
+
+        if (count == 0 || (count < 0 && errno != EINTR))
+            return;
+        at += count > 0 ? (uint64_t)count : 0;
+    }
+}
+
+static void done(struct helper_job *helper_job)
+{
+    struct warm_job *job = (struct warm_job *)helper_job, **link = &job->file->warming;
+    struct store *store = job->store;
+    uint32_t now = now_stamp();
+
+    while (*link != job)
+        link = &(*link)->next;
+    *link = job->next;
+    for (uint64_t at = job->from; at < job->to; at += WARM_STRETCH)
+        job->file->warm[at / WARM_STRETCH] = now;
+    wake_all(&job->waits);
+    day_release(store, job->day);
+    free(job);
+    /* Those for whom there was no room: one for each that has gone. */
+    store->warming--;
+    if (store->warming == 0)
+        wake_all(&store->crowd);
+    else if (store->crowd != NULL)
+        wake_first(&store->crowd);
+}
+
+/* The job that reads the byte at ${at}, if there is one; what the next job may read ends before
+ * ${limit}. */
+static struct warm_job *find_job(const struct dayfile *file, uint64_t at, uint64_t *limit)
+{
+    for (struct warm_job *job = file->warming; job != NULL; job = job->next) {
+        if (at >= job->from && at < job->to)
+            return job;
+        if (job->from > at && job->from < *limit)
+            *limit = job->from;
+    }
+    return NULL;
+}
+
+/* Have the stretch of ${at}, and those behind it up to ${end}, read. NULL if there is no room.
+ */
+static struct warm_job *read_from(struct store *store, const struct warm_range *range,
+                                  uint64_t at, uint64_t end)
+{
+    uint64_t from = at / WARM_STRETCH * WARM_STRETCH;
+    uint64_t to = next_stretch(end - 1);
+    struct warm_job *job;
+
+    to = to < from + WARM_AHEAD ? to : from + WARM_AHEAD;
+    if ((job = find_job(range->file, at, &to)) != NULL)
+        return job;
+    job = malloc(sizeof(*job));
+    if (job == NULL)
+        return NULL;
+    *job = (struct warm_job){ .job = { .run = run, .done = done },
+                              .fd = range->file->fd,
+                              .from = from,
+                              .to = to,
+                              .store = store,
+                              .day = range->day,
+                              .file = range->file,
+                              .next = range->file->warming };
+    if (!helper_submit(store->helper, &job->job)) {
+        free(job);
+        return NULL;
+    }
+    range->file->warming = job;
+    store->warming++;
+    day_hold(store, range->day);
+    return job;
+}
+
+/* From the cold byte at ${at} on, have helpers read the range and what comes behind it. False
+ * if there is nothing to wait for. */
+static bool read_range(struct store *store, const struct warm_range *range, uint64_t at,
+                       uint32_t now, struct warm_wait *wait)
+{
+    bool apart = range->step > WARM_STRETCH;
+    uint64_t limit = apart ? range->to : range->to + WARM_AHEAD;
+
+    limit = limit < range->end ? limit : range->end;
+    for (int started = 0; at < limit && started < STARTS_MAX; started++) {
+        struct warm_job *job = read_from(store, range, at, apart ? at + 1 : limit);
+
+        if (job == NULL && started == 0 && store->warming == 0)
+            return false;
+        if (started == 0)
+            begin_wait(job == NULL ? &store->crowd : &job->waits, wait);
+        if (job == NULL)
+            return true;
+        do {
+            at = apart ? at + range->step : next_stretch(at);
+        } while (at < limit && (at < job->to || is_warm(range, at, now)));
+    }
+    return true;
+}
+
+/* Begin to read what comes behind a range that is there, so that it is when its turn comes. */
+static void read_ahead(struct store *store, const struct warm_range *range, uint32_t now)
+{
+    uint64_t ahead = range->from + WARM_AHEAD;
+
+    if (range->step <= WARM_STRETCH && ahead >= range->to && ahead < range->end &&
+        !is_warm(range, ahead, now))
+        read_from(store, range, ahead, range->end);
+}
+
+bool warm_ready(struct store *store, const struct warm_range *range, struct warm_wait *wait)
+{
+    struct dayfile *file = range->file;
+    uint32_t now = now_stamp();
+
+    if (store->helper == NULL)
+        return true;
+    if (file->warm == NULL)
+        file->warm = calloc(file->mapped / WARM_STRETCH + 1, sizeof(*file->warm));
+    if (file->warm == NULL)
+        return true;
+    for (uint64_t at = range->from; at < range->to;) {
+        if (!is_warm(range, at, now) && read_range(store, range, at, now, wait))
+            return false;
+        at = range->step > WARM_STRETCH ? at + range->step : next_stretch(at);
+    }
+    read_ahead(store, range, now);
+    return true;
+}
