@@ -865,7 +865,7 @@ static void send_again(struct user *user)
 START_TEST(loop_shares_a_turn)
 {
     static char sink[1 << 20];
-    struct user users[12], small;
+    struct user users[16], small;
 
     begin();
     for (size_t i = 0; i < COUNT_OF(users); i++) {
@@ -888,13 +888,13 @@ START_TEST(loop_shares_a_turn)
         ck_assert_int_eq(small.sent, turn + 1);
         for (size_t i = 0; i < COUNT_OF(users); i++)
             after += users[i].total;
-        ck_assert_int_le(after - before, (by_ring ? 3 : 1) * ((256 << 10) + (100 << 10)));
+        ck_assert_int_le(after - before, (by_ring ? 3 : 1) * ((512 << 10) + (100 << 10)));
         while (read(small.peer, sink, sizeof(sink)) > 0)
             ;
     }
     for (size_t i = 0; i < COUNT_OF(users); i++) {
         ck_assert_int_eq(users[i].error, 0);
-        ck_assert_int_gt(users[i].sent, 200 * 2 / 12);
+        ck_assert_int_gt(users[i].sent, 200 * 2 / 16);
         end(&users[i]);
     }
     end(&small);

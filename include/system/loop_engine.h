@@ -104,7 +104,7 @@ static inline void loop_engine_closed(struct loop *loop, struct loop_io *io)
 }
 
 /* Bytes sent in one turn, after which what is large waits for the next one. */
-#define LOOP_ENGINE_TURN (256 << 10)
+#define LOOP_ENGINE_TURN (512 << 10)
 
 /**
  * loop_engine_may_send(loop, io):

@@ -2,7 +2,7 @@
 
 /* Bytes of a body in one batch: one client that takes gigabytes waits for the others this
  * often. */
-#define QUOTA (256 << 10)
+#define QUOTA (512 << 10)
 
 void send_begin(struct send *send, struct slice head, struct body *body, struct slice tail)
 {
