@@ -9,7 +9,7 @@
 struct piece {
     const char *at;
     size_t len;
-    int fd;       /* the file that is mapped; -1: none */
+    int fd;       /* the file that it is better sent from; -1: none */
     off_t offset; /* in it */
 };
 

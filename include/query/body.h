@@ -73,9 +73,10 @@ enum body_state {
     BODY_BROKEN, /* the rest cannot be had as it was promised (logged) */
 };
 
-/* A piece of a file of at least so many bytes ends its batch: it is better sent from the file
- * than from memory. See bench/BENCHMARKS.md. */
-#define BODY_LARGE (128 << 10)
+/* Bytes that lie together in a file from which on they are better sent from the file than from
+ * memory: only their pieces have a descriptor, and each is the last of its batch. See
+ * bench/BENCHMARKS.md. */
+#define BODY_LARGE (1 << 20)
 
 /**
  * body_next(body, pieces, most, quota, count):

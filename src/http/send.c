@@ -36,7 +36,7 @@ static enum send_state add_body(struct send *send)
     for (int i = 0; i < count; i++) {
         const struct piece *piece = &pieces[i];
 
-        if (piece->fd >= 0 && piece->len >= BODY_LARGE && i == count - 1)
+        if (piece->fd >= 0)
             send->file = (struct loop_file){ piece->fd, piece->offset, piece->len };
         else
             add(send, piece->at, piece->len);
@@ -46,11 +46,13 @@ static enum send_state add_body(struct send *send)
     return SEND_MORE;
 }
 
-/* Whether the batch will likely leave in one go. */
+/* Whether the batch will likely leave in one go, and the tail may stand behind it. */
 static bool is_small(const struct send *send)
 {
-    size_t bytes = send->file.len;
+    size_t bytes = 0;
 
+    if (send->file.len > 0)
+        return false;
     for (int i = 0; i < send->count; i++)
         bytes += send->iov[i].iov_len;
     return bytes <= LOOP_SMALL;

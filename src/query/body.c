@@ -151,15 +151,16 @@ static uint64_t hand_out(struct body *body, const struct source *source, struct 
 {
     uint64_t first = next_row(body, source), rows = rows_left(body, source);
     uint64_t fit = batch->quota / source->size + 1;
+    bool large = source->planned->take * source->size >= BODY_LARGE;
 
     rows = rows < fit ? rows : fit;
     if (!is_warm(body, source, rows, &body->wait))
         return 0;
     add_piece(batch, (struct piece){ .at = source->file->at + first * source->size,
                                      .len = rows * source->size,
-                                     .fd = source->file->fd,
+                                     .fd = large ? source->file->fd : -1,
                                      .offset = (off_t)(first * source->size) });
-    if (batch->pieces[batch->count - 1].len >= BODY_LARGE)
+    if (large)
         batch->quota = 0;
     body->taken += rows;
     return (first + rows) * source->size;
