@@ -145,12 +145,10 @@ static const struct way {
     const char *name;
     ssize_t (*send)(size_t at, size_t len, bool first);
 } ways[] = {
-    { "sendmsg", by_sendmsg },
-    { "sendfile", by_sendfile },
+    { "sendmsg", by_sendmsg },   { "sendfile", by_sendfile },
     { "splice", by_splice },
 #ifdef WITH_LIBURING
-    { "ring sendmsg", by_ring },
-    { "ring zero-copy", by_ring_zero_copy },
+    { "ring sendmsg", by_ring }, { "ring zero-copy", by_ring_zero_copy },
 #endif
 };
 #define WAYS (sizeof(ways) / sizeof(*ways))
