@@ -84,6 +84,12 @@ enum gather_state gather_open(struct gather *gather, const struct gather_day *da
                               unsigned column, struct day **found);
 
 /**
+ * gather_forget(gather):
+ * Wait no more, after GATHER_WAIT: the waker will not be called.
+ */
+void gather_forget(struct gather *gather);
+
+/**
  * gather_end(gather):
  * Let go of all that is held. All zeros is fine.
  */

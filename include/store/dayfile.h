@@ -20,7 +20,7 @@ struct dayfile {
     const char *at;         /* its bytes; NULL if it has none */
     size_t mapped;          /* bytes mapped: more than its size where it is expected to grow */
     struct filestate state; /* as of the last look */
-    uint32_t *warm;           /* warm.h's: by stretch, when it was last seen in memory; or NULL */
+    uint32_t *warm;         /* warm.h's: by stretch, when it was last seen in memory; or NULL */
     struct warm_job *warming; /* likewise: being read */
 };
 

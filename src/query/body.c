@@ -408,6 +408,7 @@ enum body_state body_next(struct body *body, struct piece *pieces, int most, uin
         if (body->use_count == 0)
             return BODY_WAIT;
         warm_forget(&body->wait);
+        gather_forget(body->gather);
     }
     body->lead.len = 0;
     return batch.count > 0 ? BODY_PIECES : BODY_END;

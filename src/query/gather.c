@@ -461,6 +461,11 @@ enum gather_state gather_open(struct gather *gather, const struct gather_day *da
     return GATHER_FAILED;
 }
 
+void gather_forget(struct gather *gather)
+{
+    load_leave(&gather->waiter);
+}
+
 void gather_end(struct gather *gather)
 {
     load_leave(&gather->waiter);
