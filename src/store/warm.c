@@ -62,26 +62,25 @@ static void wake_all(struct warm_wait **list)
         wake_first(list);
 }
 
-/* --- What was seen */
+/* --- What was seen, by stretch: a stamp, or one of these */
 
-/* Milliseconds, of which 0 means never. */
+enum { NEVER, COLD };
+
+/* Milliseconds. */
 static uint32_t now_stamp(void)
 {
     uint32_t now = (uint32_t)clock_ms();
 
-    return now == 0 ? 1 : now;
+    return now <= COLD ? COLD + 1 : now;
 }
 
-static bool is_fresh(const struct dayfile *file, uint64_t at, uint32_t now)
+static uint64_t next_stretch(uint64_t at)
 {
-    uint32_t seen = file->warm[at / WARM_STRETCH];
-
-    return seen != 0 && now - seen < FRESH;
+    return (at / WARM_STRETCH + 1) * WARM_STRETCH;
 }
 
 /* Whether the kernel has the byte at ${at}. A file system that cannot tell without waiting has
- * not; what is not there at all needs no reading. (Asking for what is not there has the kernel
- * begin to read a page of it, which nobody waits for.) */
+ * not; what is not there at all needs no reading. */
 static bool is_resident(int fd, uint64_t at)
 {
     char byte;
@@ -90,21 +89,52 @@ static bool is_resident(int fd, uint64_t at)
     return preadv2(fd, &iov, 1, (off_t)at, RWF_NOWAIT) >= 0;
 }
 
-static uint64_t next_stretch(uint64_t at)
+/*
+ * The same for the bytes up to ${end}, by two of them: the last one, since what is being read
+ * is there in its order; and any, since having been asked for what it does not have, the kernel
+ * reads that page and no more.
+ */
+static bool is_likely_resident(int fd, uint64_t at, uint64_t end)
 {
-    return (at / WARM_STRETCH + 1) * WARM_STRETCH;
+    static uint32_t turn;
+
+    turn += UINT32_C(0x9e3779b1);
+    return is_resident(fd, end - 1) && is_resident(fd, at + (turn >> 8) % (end - at));
 }
 
-/* Whether the part of ${range} that lies in one stretch, from ${at} on, is in memory. */
+/* The job that reads the byte at ${at}, if there is one; what the next job may read ends before
+ * ${limit}. */
+static struct warm_job *find_job(const struct dayfile *file, uint64_t at, uint64_t *limit)
+{
+    for (struct warm_job *job = file->warming; job != NULL; job = job->next) {
+        if (at >= job->from && at < job->to)
+            return job;
+        if (job->from > at && job->from < *limit)
+            *limit = job->from;
+    }
+    return NULL;
+}
+
+/* Whether the part of ${range}, and of what will be needed soon, that lies in one stretch, from
+ * ${at} on, is in memory. What was found cold is until it was read. */
 static bool is_warm(const struct warm_range *range, uint64_t at, uint32_t now)
 {
-    if (is_fresh(range->file, at, now))
-        return true;
-    if (!is_resident(range->file->fd, at) || (range->to <= next_stretch(at) && range->to > at &&
-                                              !is_resident(range->file->fd, range->to - 1)))
+    uint32_t *seen = &range->file->warm[at / WARM_STRETCH];
+    uint64_t end = next_stretch(at);
+    uint64_t limit = 0;
+
+    if (*seen == COLD)
         return false;
-    range->file->warm[at / WARM_STRETCH] = now;
-    return true;
+    if (*seen != NEVER && now - *seen < FRESH)
+        return true;
+    if (range->step > WARM_STRETCH)
+        end = at + 1;
+    else if (range->end < end)
+        end = range->end;
+    bool warm = find_job(range->file, at, &limit) == NULL &&
+                is_likely_resident(range->file->fd, at, end);
+    *seen = warm ? now : COLD;
+    return warm;
 }
 
 /* --- Reading */
@@ -145,19 +175,6 @@ static void done(struct helper_job *helper_job)
         wake_all(&store->crowd);
     else if (store->crowd != NULL)
         wake_first(&store->crowd);
-}
-
-/* The job that reads the byte at ${at}, if there is one; what the next job may read ends before
- * ${limit}. */
-static struct warm_job *find_job(const struct dayfile *file, uint64_t at, uint64_t *limit)
-{
-    for (struct warm_job *job = file->warming; job != NULL; job = job->next) {
-        if (at >= job->from && at < job->to)
-            return job;
-        if (job->from > at && job->from < *limit)
-            *limit = job->from;
-    }
-    return NULL;
 }
 
 /* Have the stretch of ${at}, and those behind it up to ${end}, read. NULL if there is no room.
@@ -228,16 +245,23 @@ static void read_ahead(struct store *store, const struct warm_range *range, uint
         read_from(store, range, ahead, range->end);
 }
 
+/* Begin to remember what was seen of a file; and the kernel is not to read ahead by itself,
+ * which would have whoever sends wait for what is under way. */
+static bool begin_file(struct dayfile *file)
+{
+    if (file->warm == NULL) {
+        file->warm = calloc(file->mapped / WARM_STRETCH + 1, sizeof(*file->warm));
+        posix_fadvise(file->fd, 0, 0, POSIX_FADV_RANDOM);
+    }
+    return file->warm != NULL;
+}
+
 bool warm_ready(struct store *store, const struct warm_range *range, struct warm_wait *wait)
 {
     struct dayfile *file = range->file;
     uint32_t now = now_stamp();
 
-    if (store->helper == NULL)
-        return true;
-    if (file->warm == NULL)
-        file->warm = calloc(file->mapped / WARM_STRETCH + 1, sizeof(*file->warm));
-    if (file->warm == NULL)
+    if (store->helper == NULL || !begin_file(file))
         return true;
     for (uint64_t at = range->from; at < range->to;) {
         if (!is_warm(range, at, now) && read_range(store, range, at, now, wait))
