@@ -38,8 +38,11 @@ int session_query(struct session *session, const char *text)
         return -1;
     gather_begin(&session->gather, session->store, &session->query, (struct waker){ NULL, NULL },
                  &session->failure);
-    while (state == GATHER_MORE)
+    while (state == GATHER_MORE || state == GATHER_WAIT) {
+        if (state == GATHER_WAIT)
+            helper_wait(session->store->helper);
         state = gather_step(&session->gather, &session->arena);
+    }
     if (state == GATHER_FAILED)
         return -1;
     ck_assert_int_eq(plan_make(&session->plan, &session->query, session->gather.days,
