@@ -43,9 +43,9 @@ sub sanitized () { return _slurp("$build/config.h") =~ /^#define SANITIZED\b/m }
 # seconds(N): a deadline of N seconds on a machine that is not slowed down.
 sub seconds ($n) { return $n * $slow }
 
-# tickd(): the command, in its wrapper.
-sub tickd () {
-    my $program = "$build/tickd";
+# tickd(PROGRAM): the command, in its wrapper; PROGRAM is another one in the build that stands for it.
+sub tickd ($name = 'tickd') {
+    my $program = "$build/$name";
     -x $program or die "no $program: set TICKD_BUILD to the build directory\n";
     return ((split ' ', $ENV{TICKD_WRAPPER} // ''), $program);
 }
@@ -64,7 +64,7 @@ sub wait_for ($limit, $code) {
     }
 }
 
-# start(data =>, workers =>, options => ['name=value', ...], listen => [...], args => [...]):
+# start(data =>, workers =>, options => ['name=value', ...], listen => [...], args => [...], program =>):
 # a server in the foreground that answers with all its workers; ends the test file if it does not.
 sub start ($class, %opt) {
     my $self = $class->spawn(%opt);
@@ -108,7 +108,7 @@ sub spawn ($class, %opt) {
     my $dir = scratch();
     my $self = bless { dir => $dir, log => "$dir/log", %opt }, $class;
     my @command = (
-        tickd(), '-f', defined $opt{data} ? ('-d', "$opt{data}") : (),
+        tickd($opt{program} // 'tickd'), '-f', defined $opt{data} ? ('-d', "$opt{data}") : (),
         (map { ('-l', $_) } @{ $opt{listen} // ['127.0.0.1:0'] }),
         '-w', $opt{workers} // 2,
         defined $ENV{TICKD_ENGINE} ? ('-o', "engine=$ENV{TICKD_ENGINE}") : (),

@@ -1,0 +1,164 @@
+#!/usr/bin/perl
+# What a small answer from a warm day costs: the loop's wait, one receive, one send, an fstat for each file sent, and
+# no allocation.
+
+use v5.26;
+use warnings;
+use feature 'signatures';
+no warnings 'experimental::signatures';
+
+use FindBin;
+use lib "$FindBin::Bin/lib";
+use Test::More;
+use Tickd;
+use Tickd::Data qw(sample midnight read_file write_day write_file);
+use Tickd::Http qw(url);
+use Tickd::Oracle;
+
+my $WARM = 200;    # requests whose system calls are counted
+my $COUNTED = 1000; # ... and allocations
+
+my $data = scratch();
+sample("$data");
+my @row = 0 .. 8999;
+write_day("$data", 'coinbase/MORE/MD', '2025-01-02', { time => [ map { midnight('2025-01-02') + 2 * $_ } @row ], price => [ @row ] });
+my $oracle = Tickd::Oracle->new(data => "$data");
+my $from = midnight('2025-01-02') + 36000;
+
+sub query (%change) {
+    my %query = (symbol => 'BTC-USD', type => 'MD', columns => 'time,price', start => $from + 100, end => $from + 1099, %change);
+    return { files => scalar(split /,/, $query{columns}), query => [ %query ], target => url('/api/data', map { $_ => $query{$_} } sort keys %query) };
+}
+
+my %asked = (
+    'one column' => query(columns => 'price'),
+    'two columns' => query(),
+    'five columns, by date' => query(columns => 'time,nanos,price,volume,id', start => '2025-01-02', end => '2025-01-02'),
+    'nanoseconds' => query(columns => 'price', start => '2025-01-02T10:02:00.5Z', end => '2025-01-02T10:10:00.25Z'),
+    'the last rows' => query(columns => 'id', tail => 10),
+    'every third row' => query(columns => 'id', max_points => 34),
+    'every third row, 24 KB' => query(symbol => 'MORE', max_points => 3000, start => '2025-01-02', end => '2025-01-02'),
+    '3000 rows, 24 KB' => query(symbol => 'MORE', limit => 3000, start => '2025-01-02', end => '2025-01-02'),
+    'framed by its length' => query(framing => 'length'),
+);
+
+# ask(CONNECTION, ASKED, TIMES): how many answers are not right.
+sub ask ($http, $asked, $times) {
+    $asked->{right} //= $oracle->answer(@{ $asked->{query} });
+    my $wrong = 0;
+    for (1 .. $times) {
+        $wrong++ if Tickd::wrong_answer($http->get($asked->{target}), $asked->{right});
+    }
+    return $wrong;
+}
+
+# traced(WORKER, CODE): what strace says of all threads of the worker while CODE runs.
+sub traced ($worker, $code) {
+    my $dir = scratch();
+    my $threads = () = glob "/proc/$worker/task/*";
+    my $pid = Tickd::child([ 'strace', '-f', '-s', '40', '-o', "$dir/calls", '-p', $worker ], "$dir/out", "$dir/err");
+    my $attached = wait_for(20, sub {
+        return 1 if $threads <= grep { read_file("$_/status") =~ /^TracerPid:\s+[1-9]/m } glob "/proc/$worker/task/*";
+        return waitpid($pid, POSIX::WNOHANG()) ? -1 : 0;
+    });
+    if (($attached || 0) < 0) {
+        diag read_file("$dir/err");
+        return;
+    }
+    $code->();
+    kill 'INT', $pid;
+    waitpid $pid, 0;
+    return split /\n/, read_file("$dir/calls");
+}
+
+# calls(LINES): {name => how often} between the two answers that are a 404: these mark where to begin and to end.
+sub calls (@lines) {
+    my ($marks, %calls) = (0);
+    for my $line (@lines) {
+        $marks++ if $line =~ m{\bsendmsg\(.*"HTTP/1\.1 404 };
+        next if $marks != 1 || $line =~ m{"HTTP/1\.1 404 };
+        # A call that another thread interrupted in the text stands there twice.
+        $calls{$1}++ if $line =~ /\A\d+\s+(\w+)\(/;
+        $calls{"signal: $line"}++ if $line =~ /\A\d+\s+---/;
+    }
+    return \%calls if $marks == 2;
+    diag "$marks marks in ", scalar @lines, ' lines of strace';
+    return undef;
+}
+
+sub traceable () {
+    my $dir = scratch();
+    return 0 if !grep { -x "$_/strace" } split /:/, $ENV{PATH};
+    my $pid = Tickd::child([ 'sleep', '60' ], "$dir/out", "$dir/err");
+    my $strace = Tickd::child([ 'strace', '-o', "$dir/calls", '-p', $pid ], "$dir/out", "$dir/err");
+    my $may = wait_for(10, sub {
+        return 1 if read_file("/proc/$pid/status") =~ /^TracerPid:\s+[1-9]/m;
+        return waitpid($strace, POSIX::WNOHANG()) ? -1 : 0;
+    });
+    kill 'KILL', $pid;
+    waitpid $_, 0 for $pid, $strace;
+    return ($may || 0) > 0;
+}
+
+subtest 'system calls' => sub {
+    plan skip_all => 'a wrapper makes calls of its own' if $ENV{TICKD_WRAPPER};
+    plan skip_all => 'a sanitizer makes calls of its own' if sanitized();
+    plan skip_all => 'no strace that may trace a process' if !traceable();
+    my $server = Tickd->start(data => "$data", workers => 1, options => [ 'revalidate=1h' ]);
+    my ($worker) = $server->workers;
+    for my $name (sort keys %asked) {
+        my $http = $server->connect(undef, timeout => seconds(30));
+        is(ask($http, $asked{$name}, 5), 0, "$name: right while it becomes warm");
+        my $wrong = 0;
+        my $calls = calls(traced($worker, sub {
+            $http->get('/nowhere');
+            $wrong = ask($http, $asked{$name}, $WARM);
+            $http->get('/nowhere');
+        }));
+        is($wrong, 0, "$name: $WARM right answers") or next;
+        next if !ok($calls, "$name: traced");
+        # The second mark had a wait and a receive, too.
+        my $ring = $calls->{io_uring_enter};
+        my %least = ($ring ? (io_uring_enter => $WARM + 1) : (epoll_wait => $WARM + 1, recvfrom => $WARM + 1),
+            sendmsg => $WARM, fstat => $WARM * $asked{$name}{files});
+        $calls->{fstat} += delete($calls->{$_}) // 0 for qw(newfstatat fstat64);
+        # One that is woken without cause, such as by the tracer, waits once more.
+        my $wait = $ring ? 'io_uring_enter' : 'epoll_wait';
+        my $again = delete($calls->{restart_syscall}) // 0;
+        my $over = $calls->{$wait} - $least{$wait};
+        $calls->{$wait} = $least{$wait} if $over > 0 && $over + $again <= 3;
+        is_deeply($calls, \%least, "$name: each costs a wait, a receive, a send and an fstat of $asked{$name}{files} files")
+            or diag explain $calls;
+        note "$name: ", join ', ', map { sprintf '%s %.3f', $_, $calls->{$_} / $WARM } sort keys %$calls;
+    }
+    $server->stop_ok;
+};
+
+subtest 'allocations' => sub {
+    plan skip_all => 'the allocator is that of a wrapper' if $ENV{TICKD_WRAPPER};
+    plan skip_all => 'the allocator is that of a sanitizer' if sanitized();
+    my $dir = scratch();
+    write_file("$dir/count", pack 'Q', 0);
+    local $ENV{TICKD_ALLOCATIONS} = "$dir/count";
+    my $server = Tickd->start(data => "$data", workers => 1, options => [ 'revalidate=1h' ], program => 't/tickd_counted');
+    my $count = sub { return unpack 'Q', read_file("$dir/count") };
+    my $at_start = $count->();
+    cmp_ok($at_start, '>', 10, "what the server allocates is counted: $at_start times before the first request");
+    my $http = $server->connect(undef, timeout => seconds(30));
+    for my $name (sort keys %asked) {
+        is(ask($http, $asked{$name}, 5), 0, "$name: right while it becomes warm");
+        # Helpers may still be at what the first requests left to them.
+        my ($before, $since) = ($count->(), Time::HiRes::time());
+        wait_for(10, sub {
+            my $now = $count->();
+            ($before, $since) = ($now, Time::HiRes::time()) if $now != $before;
+            return Time::HiRes::time() - $since > 0.05;
+        });
+        is(ask($http, $asked{$name}, $COUNTED), 0, "$name: $COUNTED right answers");
+        is($count->() - $before, 0, "$name: without an allocation");
+    }
+    cmp_ok($count->(), '>', $at_start, 'the first ones were counted');
+    $server->stop_ok;
+};
+
+done_testing;
