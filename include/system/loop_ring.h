@@ -30,7 +30,8 @@ struct loop_ring *loop_ring_new(void);
 
 /**
  * loop_ring_accept(ring, fd, mark):
- * Accept connections on ${fd} until cancelled, non-blocking and closed on exec.
+ * Accept one connection on ${fd}, non-blocking and closed on exec. Of the rings that wait for
+ * one, the first is woken.
  */
 bool loop_ring_accept(struct loop_ring *ring, int fd, uint64_t mark);
 

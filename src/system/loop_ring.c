@@ -84,8 +84,8 @@ static int set_up_buffers(struct loop_ring *ring)
 }
 
 /*
- * A kernel that knows all these flags (6.1) has everything else that is used here: receives and
- * accepts that complete many times (5.19, 6.0), rings of buffers (5.19), timeouts of waits
+ * A kernel that knows all these flags (6.1) has everything else that is used here: receives
+ * that complete many times (6.0), rings of buffers (5.19), timeouts of waits
  * (5.11).
  */
 struct loop_ring *loop_ring_new(void)
@@ -145,7 +145,7 @@ bool loop_ring_accept(struct loop_ring *ring, int fd, uint64_t mark)
 
     if (sqe == NULL)
         return false;
-    io_uring_prep_multishot_accept(sqe, fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    io_uring_prep_accept(sqe, fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
     sqe->user_data = mark;
     return true;
 }

@@ -85,6 +85,11 @@ static void disarm(struct loop *loop, struct loop_source *source)
     state->sources_changed = true;
 }
 
+/*
+ * A connection at a time: who has accepted one waits for the next behind all other processes.
+ * An accept that completes many times keeps its place: while its process is busy or stopped, it
+ * would be the one that is woken for each new connection, and all would wait for that process.
+ */
 static bool arm_now(struct state *state, struct loop_source *source)
 {
     source->armed = source->listening
