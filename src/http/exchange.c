@@ -3,9 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Memory that an exchange keeps between requests, and how many idle ones are kept. It holds what
- * a body copies its rows to, too, so that a strided answer needs no memory of its own; what is
- * never touched costs nothing. */
+/* Memory that an exchange keeps between requests, and how many idle ones are kept. It holds
+ * what a body copies its rows to, too, so that a strided answer needs no memory of its own;
+ * what is never touched costs nothing. */
 #define ARENA_BYTES 49152
 #define SPARE_MAX 64
 

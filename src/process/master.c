@@ -24,7 +24,8 @@
 #include "system/listen.h"
 #include "system/stats.h"
 
-/* Crashes by itself within this time that make a slot wait before it gets another worker. */
+/* Crashes by itself within this time that make a slot wait before it gets another worker, and
+ * workers in a row that are killed before they serve. */
 #define CRASHES_MAX 5
 #define CRASHES_WITHIN 10000 /* ms */
 #define BACKOFF_FIRST 500
@@ -38,13 +39,14 @@ struct slot {
     int cpu;
     int ready_fd; /* where the worker will say that it serves; else -1 */
     unsigned crashes;
-    uint64_t first_crash; /* clock_ms */
-    uint64_t backoff;     /* ms to wait the next time */
-    uint64_t start_at;    /* when it is to be started; 0: not */
-    bool served;          /* the worker has said that it serves */
-    bool replaced;        /* it had a worker before */
-    bool hopeless;        /* not to be started again */
-    bool reopen;          /* to be told to reopen its log once it serves */
+    unsigned killed_early; /* in a row, before they served */
+    uint64_t first_crash;  /* clock_ms */
+    uint64_t backoff;      /* ms to wait the next time */
+    uint64_t start_at;     /* when it is to be started; 0: not */
+    bool served;           /* the worker has said that it serves */
+    bool replaced;         /* it had a worker before */
+    bool hopeless;         /* not to be started again */
+    bool reopen;           /* to be told to reopen its log once it serves */
 };
 
 struct master {
@@ -281,11 +283,12 @@ static void hear_ready(struct master *master, struct slot *slot)
     if (n <= 0)
         return; /* its death will be seen by wait */
     slot->served = true;
+    slot->killed_early = 0;
     slot->backoff = BACKOFF_FIRST;
     if (slot->reopen)
         kill(slot->pid, SIGUSR1);
     slot->reopen = false;
-    if (all_ready(master) && !master->announced)
+    if (all_ready(master) && !master->announced && !master->stopping)
         announce(master);
 }
 
@@ -311,16 +314,17 @@ static void describe_end(size_t place, pid_t pid, int status)
 static void bury_worker(struct master *master, size_t place, int status)
 {
     struct slot *slot = &master->slots[place];
-    bool served = slot->served;
     uint64_t now = clock_ms();
 
+    /* It may have said that it serves since we last heard. */
+    slot->reopen = false;
+    if (slot->ready_fd >= 0)
+        hear_ready(master, slot);
+    bool served = slot->served;
     if (!master->stopping)
         describe_end(place, slot->pid, status);
     slot->pid = 0;
-    slot->served = slot->reopen = false;
-    if (slot->ready_fd >= 0)
-        close(slot->ready_fd);
-    slot->ready_fd = -1;
+    slot->served = false;
     if (master->stopping)
         return;
 
@@ -329,7 +333,8 @@ static void bury_worker(struct master *master, size_t place, int status)
         slot->hopeless = true;
         return;
     }
-    if (served && was_killed(status)) {
+    /* Again and again before it serves: that may be for want of memory. */
+    if (was_killed(status) && (served || ++slot->killed_early < CRASHES_MAX)) {
         slot->start_at = now;
         return;
     }
