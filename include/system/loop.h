@@ -119,6 +119,14 @@ struct loop *loop_new(const struct loop_engine *engine);
 int loop_listen(struct loop *loop, int fd, void (*accepted)(void *arg, int fd), void *arg);
 
 /**
+ * loop_pause_accepting(loop, ms, resumed, arg):
+ * Leave the next connections to other processes, for ${ms} milliseconds; then call
+ * ${resumed}(${arg}) and accept again. To be called by accepted, too.
+ */
+void loop_pause_accepting(struct loop *loop, uint64_t ms, void (*resumed)(void *arg),
+                          void *arg);
+
+/**
  * loop_unlisten(loop):
  * Accept no more, and close the listening sockets. What was accepted by then still comes.
  */

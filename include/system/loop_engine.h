@@ -32,6 +32,8 @@ struct loop {
     struct loop_source *dropped; /* to be freed when no event can name them */
     struct timer accept_pause;
     bool accept_paused;
+    void (*accept_resumed)(void *arg); /* NULL: nobody asked */
+    void *accept_arg;
     struct loop_io *ready, **ready_end;
     size_t moved;           /* bytes sent in this turn */
     struct loop_io *closed; /* linked by next_ready */

@@ -161,6 +161,14 @@ void stats_fold(struct segment *segment, unsigned id);
 bool stats_fits(const struct segment *segment);
 
 /**
+ * stats_least(segment, gauge, among):
+ * The least value of ${gauge} in the rows of workers whose gauge ${among} is not 0; UINT64_MAX
+ * if there are none.
+ */
+uint64_t stats_least(const struct segment *segment, enum stats_counter gauge,
+                     enum stats_counter among);
+
+/**
  * stats_rows(segment):
  * How many rows there are, the master's and the past included.
  */

@@ -24,7 +24,42 @@ struct worker {
     struct conn_pool *conns;
     bool stopping;           /* at once */
     uint64_t drain_deadline; /* clock_ms; 0: not draining */
+    size_t enough;           /* connections up to which it takes new ones unasked */
 };
+
+/* Connections by which a worker may be ahead of the least busy one: so many, or this share of
+ * its own. */
+#define AHEAD 4
+#define AHEAD_SHARE 8
+
+/* How long it then leaves new ones to others, in milliseconds. Should these not take them, it
+ * takes some more before it looks again. */
+#define LEAVE 10
+
+static size_t most_ahead(size_t count)
+{
+    return count / AHEAD_SHARE > AHEAD ? count / AHEAD_SHARE : AHEAD;
+}
+
+static void on_back(void *arg)
+{
+    struct worker *worker = arg;
+    size_t count = conn_pool_count(worker->conns);
+
+    worker->enough = count + most_ahead(count);
+}
+
+static void on_accepted(void *arg, int fd)
+{
+    struct worker *worker = arg;
+
+    conn_accept(worker->conns, fd);
+    size_t count = conn_pool_count(worker->conns);
+    if (count >= worker->enough &&
+        count >= most_ahead(count) +
+                     stats_least(worker->heritage->segment, STATS_connections, STATS_accepting))
+        loop_pause_accepting(worker->loop, LEAVE, on_back, worker);
+}
 
 static void drain(struct worker *worker)
 {
@@ -32,6 +67,7 @@ static void drain(struct worker *worker)
         return;
     worker->drain_deadline = clock_ms() + worker->heritage->config->drain_timeout;
     title_set("worker %d (draining)", worker->heritage->slot);
+    stats_set(STATS_accepting, 0);
     loop_unlisten(worker->loop);
     conn_pool_drain(worker->conns);
 }
@@ -84,7 +120,7 @@ static int serve(struct worker *worker)
     int signal_fd = sig_catch(signals);
 
     for (size_t i = 0; i < heritage->listener_count; i++) {
-        if (loop_listen(worker->loop, heritage->listeners[i], conn_accept, worker->conns)) {
+        if (loop_listen(worker->loop, heritage->listeners[i], on_accepted, worker)) {
             log_error("worker %d: cannot wait for connections: %m", heritage->slot);
             return WORKER_EXIT_HOPELESS;
         }
@@ -103,6 +139,7 @@ static int serve(struct worker *worker)
         return WORKER_EXIT_FAILED;
     }
     close(heritage->ready_fd);
+    stats_set(STATS_accepting, 1);
 
     while (!is_done(worker)) {
         /* Whoever drains looks at the clock now and then. */

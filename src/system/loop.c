@@ -356,6 +356,8 @@ void loop_bury(struct loop *loop)
 
 static void set_accepting(struct loop *loop, bool accepting)
 {
+    if (loop->accept_paused == !accepting)
+        return;
     loop->accept_paused = !accepting;
     for (struct loop_source *source = loop->sources; source != NULL; source = source->next) {
         if (!source->listening)
@@ -365,8 +367,14 @@ static void set_accepting(struct loop *loop, bool accepting)
         else
             loop->engine->disarm(loop, source);
     }
-    if (!accepting)
-        timers_set(&loop->timers, &loop->accept_pause, loop->now + ACCEPT_PAUSE);
+}
+
+void loop_pause_accepting(struct loop *loop, uint64_t ms, void (*resumed)(void *arg), void *arg)
+{
+    loop->accept_resumed = resumed;
+    loop->accept_arg = arg;
+    set_accepting(loop, false);
+    timers_set(&loop->timers, &loop->accept_pause, loop->now + ms);
 }
 
 void loop_engine_accepted(struct loop *loop, struct loop_source *source, int fd)
@@ -377,7 +385,7 @@ void loop_engine_accepted(struct loop *loop, struct loop_source *source, int fd)
                !loop->accept_paused) {
         errno = -fd;
         log_error("cannot accept connections for a moment: %m");
-        set_accepting(loop, false);
+        loop_pause_accepting(loop, ACCEPT_PAUSE, NULL, NULL);
     }
 }
 
@@ -387,6 +395,8 @@ static void expire(void *arg, struct timer *timer)
 
     if (timer == &loop->accept_pause) {
         set_accepting(loop, true);
+        if (loop->accept_resumed != NULL)
+            loop->accept_resumed(loop->accept_arg);
         return;
     }
     struct loop_io *io = (struct loop_io *)((char *)timer - offsetof(struct loop_io, timer));

@@ -87,6 +87,24 @@ size_t stats_bytes(unsigned workers)
     return sizeof(struct table) + (workers + 2) * sizeof(struct stats_row);
 }
 
+uint64_t stats_least(const struct segment *segment, enum stats_counter gauge,
+                     enum stats_counter among)
+{
+    const struct table *table = table_of(segment);
+    unsigned count = stats_rows(segment);
+    uint64_t least = UINT64_MAX;
+
+    for (unsigned i = 0; i < count; i++) {
+        const struct stats_row *row = &table->rows[i];
+
+        if (shared_load(&row->kind) != STATS_WORKER || shared_load(&row->counters[among]) == 0)
+            continue;
+        uint64_t value = shared_load(&row->counters[gauge]);
+        least = value < least ? value : least;
+    }
+    return least;
+}
+
 unsigned stats_rows(const struct segment *segment)
 {
     size_t bytes = segment_bytes(segment, SEGMENT_STATS);

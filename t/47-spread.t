@@ -1,0 +1,83 @@
+#!/usr/bin/perl
+# Accepting spreads: no worker has much more connections than another, whoever of them is woken
+# first; and a worker that takes none does not keep the others from taking all.
+
+use v5.26;
+use warnings;
+use feature 'signatures';
+no warnings 'experimental::signatures';
+
+use FindBin;
+use lib "$FindBin::Bin/lib";
+use Test::More;
+use Tickd;
+use Tickd::Data qw(sample);
+
+my $data = scratch();
+sample("$data");
+
+# sockets(PID): how many connections a process has.
+sub sockets ($pid) {
+    my %own = map { (readlink // '') =~ /\Asocket:\[(\d+)\]\z/ ? ($1 => 1) : () } glob "/proc/$pid/fd/*";
+    open my $fh, '<', '/proc/net/tcp' or die $!;
+    # The tenth field is the inode; 01 is an open connection.
+    return scalar grep { my @f = split; $f[3] eq '01' && $own{ $f[9] } } <$fh>;
+}
+
+# open_all(SERVER, COUNT): connections, each of which has been answered to.
+sub open_all ($server, $count) {
+    my @open = map { $server->connect } 1 .. $count;
+    $_->send("GET /health HTTP/1.1\r\nHost: a\r\n\r\n") for @open;
+    my @bad = grep { $_->response->{status} != 200 } @open;
+    is(scalar @bad, 0, "$count connections are answered");
+    return @open;
+}
+
+sub share ($server) {
+    my @counts = sort { $a <=> $b } map { sockets($_) } $server->workers;
+    my $all = 0;
+    $all += $_ for @counts;
+    return ($counts[-1] / ($all || 1), "@counts");
+}
+
+subtest 'of 64 connections, none of two workers has more than 60 %' => sub {
+    my $server = Tickd->start(data => "$data", workers => 2);
+    for my $round (1 .. 3) {
+        my @open = open_all($server, 64);
+        my ($share, $counts) = share($server);
+        cmp_ok($share, '<=', 0.6, "round $round: $counts");
+        $_->close for @open;
+        ok(wait_for(10, sub { my $sum = 0; $sum += sockets($_) for $server->workers; $sum == 0 }), 'all are closed');
+    }
+    $server->stop_ok;
+};
+
+subtest 'what one worker lost by being killed is spread again' => sub {
+    my $server = Tickd->start(data => "$data", workers => 2);
+    my @open = open_all($server, 40);
+    my ($victim) = $server->workers;
+    kill 'KILL', $victim;
+    ok(wait_for(10, sub { my @now = $server->workers; @now == 2 && !grep { $_ == $victim } @now }), 'it is replaced');
+    ok(wait_for(10, sub { $server->answers }), 'and the server answers');
+    my @more = open_all($server, 40);
+    my ($share, $counts) = share($server);
+    cmp_ok($share, '<=', 0.6, $counts);
+    $server->stop_ok;
+};
+
+subtest 'a worker that is stopped leaves all to the other' => sub {
+    plan skip_all => 'a wrapper is in the way' if $ENV{TICKD_WRAPPER};
+    my $server = Tickd->start(data => "$data", workers => 2);
+    my ($stopped, $other) = $server->workers;
+    kill 'STOP', $stopped;
+    # One may have been promised to it before it was stopped.
+    my @open = map { $server->connect } 1 .. 40;
+    $_->send("GET /health HTTP/1.1\r\nHost: a\r\n\r\n") for @open;
+    ok(wait_for(10, sub { sockets($other) >= 39 }), 'the other has them') or diag sockets($other);
+    kill 'CONT', $stopped;
+    my @bad = grep { $_->response->{status} != 200 } @open;
+    is(scalar @bad, 0, 'all are answered');
+    $server->stop_ok;
+};
+
+done_testing;
