@@ -15,7 +15,7 @@ static size_t pull(struct send *send, char *to, size_t room, struct dice *dice, 
 {
     size_t at = 0;
 
-    while ((*last = send_next(send)) == SEND_MORE) {
+    while ((*last = send_next(send, 512 << 10)) == SEND_MORE) {
         size_t taken = most == 0 ? room : 1 + dice_roll(dice, most), left = taken;
 
         MUST(send->count > 0 || send->file.len > 0);
@@ -67,7 +67,7 @@ START_TEST(send_of_memory)
             size_t len = pull(&send, got, sizeof(got), &dice, most, &last);
             ck_assert_int_eq(last, SEND_DONE);
             ck_assert(slice_is((struct slice){ got, len }, expected));
-            ck_assert_int_eq(send_next(&send), SEND_DONE);
+            ck_assert_int_eq(send_next(&send, 512 << 10), SEND_DONE);
         }
     }
 }
@@ -149,7 +149,7 @@ START_TEST(send_breaks_off)
     session_begin(&session, config);
     ck_assert_int_eq(session_query(&session, QUERY), 0);
     send_begin(&send, SLICE("HEAD"), &session.body, SLICE("TAIL"));
-    ck_assert_int_eq(send_next(&send), SEND_MORE);
+    ck_assert_int_eq(send_next(&send, 512 << 10), SEND_MORE);
     send_sent(&send, 4);
     /* The very last rows go, whose bytes are still to come. */
     files_truncate(files_column(FILES_SERIES, "price", 20100), ROWS * 4 - 8);
@@ -167,7 +167,7 @@ START_TEST(send_breaks_off)
     ck_assert_int_eq(session_query(&session, QUERY "&max_points=100"), 0);
     files_truncate(files_column(FILES_SERIES, "id", 20089), 0);
     send_begin(&send, SLICE("HEAD"), &session.body, SLICE("TAIL"));
-    ck_assert_int_eq(send_next(&send), SEND_BROKEN);
+    ck_assert_int_eq(send_next(&send, 512 << 10), SEND_BROKEN);
     ck_assert(!send.begun);
     session_end(&session);
 }
@@ -202,7 +202,7 @@ START_TEST(send_from_files)
         session_later(&session, 5000);
         ck_assert_int_eq(session_query(&session, QUERY_OF("price,time")), 0);
         send_begin(&send, SLICE("HEAD"), &session.body, SLICE("TAIL"));
-        ck_assert_int_eq(send_next(&send), SEND_MORE);
+        ck_assert_int_eq(send_next(&send, 512 << 10), SEND_MORE);
         ck_assert_int_eq(send.count, 2);
         ck_assert_uint_ge(send.file.len, 1);
         files_write(price, "other", 5);
@@ -220,7 +220,7 @@ START_TEST(send_from_files)
         session_later(&session, 5000);
         ck_assert_int_eq(session_query(&session, QUERY_OF("price")), 0);
         send_begin(&send, SLICE("HEAD"), &session.body, SLICE("TAIL"));
-        ck_assert_int_eq(send_next(&send), SEND_MORE);
+        ck_assert_int_eq(send_next(&send, 512 << 10), SEND_MORE);
         files_truncate(price, keep * 100000);
         pull(&send, got, sizeof(got), &dice, 0, &last);
         ck_assert_int_ne(last, SEND_DONE);

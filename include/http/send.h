@@ -38,11 +38,11 @@ enum send_state {
 void send_begin(struct send *send, struct slice head, struct body *body, struct slice tail);
 
 /**
- * send_next(send):
- * Have the next batch ready: send->iov from send->first on, send->count pieces, and send->file
+ * send_next(send, quota):
+ * Have the next batch, of about ${quota} bytes of the body at most, ready: send->iov from send->first on, send->count pieces, and send->file
  * behind them. If SEND_BROKEN and not send->begun, nothing was promised to the client yet.
  */
-enum send_state send_next(struct send *send);
+enum send_state send_next(struct send *send, uint64_t quota);
 
 /**
  * send_sent(send, bytes):

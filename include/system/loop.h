@@ -179,6 +179,18 @@ void loop_send(struct loop *loop, struct loop_io *io, const struct iovec *iov, i
 #define LOOP_SMALL (64 << 10)
 
 /**
+ * loop_share(loop):
+ * The bytes that are moved in one turn: what is asked to be sent at once had better be no more.
+ */
+size_t loop_share(const struct loop *loop);
+
+/**
+ * loop_hurry(loop):
+ * There are small answers about: let turns be short for a while, at some cost to the large ones.
+ */
+void loop_hurry(struct loop *loop);
+
+/**
  * loop_send_file(loop, io, iov, count, file):
  * The same for ${count} pieces, perhaps none, and behind them the bytes of ${file}, which go
  * from the page cache to the socket. If the file ends before, the answer is -EFAULT, as it is

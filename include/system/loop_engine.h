@@ -36,6 +36,7 @@ struct loop {
     void *accept_arg;
     struct loop_io *ready, **ready_end;
     size_t moved;           /* bytes sent in this turn */
+    uint64_t hurried;       /* clock_ms of the last loop_hurry */
     struct loop_io *closed; /* linked by next_ready */
 };
 
@@ -105,16 +106,13 @@ static inline void loop_engine_closed(struct loop *loop, struct loop_io *io)
     loop->closed = io;
 }
 
-/* Bytes sent in one turn, after which what is large waits for the next one. */
-#define LOOP_ENGINE_TURN (512 << 10)
-
 /**
  * loop_engine_may_send(loop, io):
  * Whether what ${io} is to send is to go in this turn.
  */
 static inline bool loop_engine_may_send(const struct loop *loop, const struct loop_io *io)
 {
-    return !io->large || loop->moved < LOOP_ENGINE_TURN;
+    return !io->large || loop->moved < loop_share(loop);
 }
 
 /**

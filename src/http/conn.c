@@ -231,6 +231,8 @@ static void reply(struct conn *conn)
     body_wakes(&answer->body, answer->waker);
     send_begin(&exchange->send, exchange->reply.head, bodiless ? NULL : &answer->body,
                exchange->reply.tail);
+    if (exchange->send.left <= LOOP_SMALL)
+        loop_hurry(conn->pool->loop);
     conn->state = CONN_SEND;
 }
 
@@ -297,7 +299,7 @@ static bool send_answer(struct conn *conn)
 {
     struct send *send = &conn->exchange->send;
 
-    switch (send_next(send)) {
+    switch (send_next(send, loop_share(conn->pool->loop))) {
     case SEND_MORE:
         loop_send_file(conn->pool->loop, &conn->io, send->iov + send->first, send->count,
                        send->file);

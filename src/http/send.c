@@ -22,12 +22,12 @@ static void add(struct send *send, const char *at, size_t len)
 
 /* Take the next pieces of the body into the batch. A large one, which is the last, is sent from
  * its file. */
-static enum send_state add_body(struct send *send)
+static enum send_state add_body(struct send *send, uint64_t quota)
 {
     struct piece pieces[LOOP_SEND_MAX];
     int count;
     /* The head and the tail may stand beside them. */
-    enum body_state state = body_next(send->body, pieces, LOOP_SEND_MAX - 2, QUOTA, &count);
+    enum body_state state = body_next(send->body, pieces, LOOP_SEND_MAX - 2, quota, &count);
 
     if (state == BODY_WAIT)
         return SEND_WAIT;
@@ -75,7 +75,7 @@ static int end_batch(struct send *send)
  * end of a body is looked at before it leaves as well, and a small answer, which leaves as soon
  * as it is made, then only.
  */
-enum send_state send_next(struct send *send)
+enum send_state send_next(struct send *send, uint64_t quota)
 {
     if (send->count > 0 || send->file.len > 0)
         return SEND_MORE;
@@ -85,7 +85,7 @@ enum send_state send_next(struct send *send)
     if (send->head.len > 0)
         add(send, send->head.at, send->head.len);
     if (send->left > 0) {
-        enum send_state state = add_body(send);
+        enum send_state state = add_body(send, quota);
 
         if (state == SEND_WAIT)
             send->count = 0; /* the head waits for what it promises */

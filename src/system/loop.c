@@ -20,6 +20,12 @@
  * for it has returned, each socket once a turn: that makes callbacks flat and turns fair.
  */
 
+/* Bytes that a turn may move: a quarter of it while somebody asks for little, which was asked
+ * for within so many milliseconds. */
+#define TURN (512 << 10)
+#define TURN_SHORT (128 << 10)
+#define HURRY 20
+
 #define ACCEPT_PAUSE 100 /* ms, when no more sockets can be had */
 
 const struct loop_engine *loop_choose(unsigned choice, char *problem, size_t size)
@@ -215,6 +221,16 @@ ssize_t loop_engine_send(struct loop *loop, const struct loop_io *io)
     }
     loop->moved += count > 0 ? (size_t)count : 0;
     return count;
+}
+
+size_t loop_share(const struct loop *loop)
+{
+    return loop->now - loop->hurried < HURRY ? TURN_SHORT : TURN;
+}
+
+void loop_hurry(struct loop *loop)
+{
+    loop->hurried = loop->now;
 }
 
 void loop_yield(struct loop *loop, struct loop_io *io)
