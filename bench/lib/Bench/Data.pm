@@ -141,7 +141,7 @@ sub queries {
         [ 'Q3', 'one hour x 4',              4, [ 1, 4, 64 ], $noon, $noon + 3599 ],
         [ 'Q4', 'one day x 2',               2, [ 1, 4 ], $day->{start}, $day->{start} + 86399 ],
         [ 'Q5', 'all days x 2',              2, [ 1, 4 ], @all ],
-        [ 'Q6', 'all days, max_points=2000', 2, [ 1, 4 ], @all, 2000 ],
+        [ 'Q6', 'all days, max_points=2000', 2, [ 1, 4, 64 ], @all, 2000 ],
     );
     my @made = map { $self->_query(@$_) } @queries;
     push @made, {
