@@ -407,6 +407,24 @@ START_TEST(body_with_few_files_open)
 }
 END_TEST
 
+/* Room for less address space than the days take. */
+START_TEST(body_with_few_bytes_mapped)
+{
+    struct dice dice = dice_new(5);
+    struct session session;
+    struct config *config = make_config();
+
+    log_set_level(LOG_LEVEL_WARN);
+    make_days(&dice, DAYS, 40);
+    files_set(config, "max_mapped_bytes", "1m");
+    files_set(config, "live_window", "1d"); /* so that each is mapped with room to grow */
+    session_begin(&session, config);
+    ask(&session, &dice, 100);
+    MUST(session.store->bytes_mapped > 1 << 20 && session.store->days.count < DAYS / 2);
+    session_end(&session);
+}
+END_TEST
+
 /* Nothing in memory: the bytes are waited for, and are the same. */
 START_TEST(body_of_cold_files)
 {
@@ -597,5 +615,5 @@ START_TEST(body_ended_early)
 END_TEST
 
 UNIT("body", body_is_what_was_written, body_of_long_days, body_of_many_files,
-     body_with_few_files_open, body_of_cold_files, body_of_memory, body_of_replaced_files,
-     body_of_files_cut_off, body_ended_early)
+     body_with_few_files_open, body_with_few_bytes_mapped, body_of_cold_files, body_of_memory,
+     body_of_replaced_files, body_of_files_cut_off, body_ended_early)

@@ -124,6 +124,7 @@ void session_end(struct session *session)
     arena_free(&session->arena);
     lru_clear(&session->store->days);
     ck_assert_uint_eq(session->store->files_open, 0);
+    ck_assert_uint_eq(session->store->bytes_mapped, 0);
     store_free(session->store);
     config_free(session->config);
 }

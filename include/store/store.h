@@ -1,6 +1,7 @@
 #ifndef STORE_STORE_H
 #define STORE_STORE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "store/facts.h"
@@ -24,6 +25,7 @@ struct store {
     struct load *loads;    /* under way */
     unsigned load_count;
     uint64_t files_open;
+    uint64_t bytes_mapped;
     uint64_t turn;       /* how often store_begin was called */
     uint64_t now;        /* clock_ms, as of store_begin */
     int64_t wall;        /* clock_wall, likewise */
@@ -56,6 +58,16 @@ void store_begin(struct store *store, uint64_t now, int64_t wall);
 static inline bool store_stale(const struct store *store, uint64_t checked)
 {
     return store->now - checked >= store->config->revalidate;
+}
+
+/**
+ * store_full(store):
+ * Whether as many files are open and mapped as may be: those that are not in use are to go.
+ */
+static inline bool store_full(const struct store *store)
+{
+    return store->files_open >= store->config->max_mapped ||
+           store->bytes_mapped >= store->config->max_mapped_bytes;
 }
 
 /**

@@ -374,7 +374,7 @@ static bool files_are_scarce(const struct body *body)
 {
     const struct store *store = body->gather->store;
 
-    return body->use_count > 0 && store->files_open >= store->config->max_mapped;
+    return body->use_count > 0 && store_full(store);
 }
 
 static enum body_state next_batch(struct body *body, struct batch *batch, int most)

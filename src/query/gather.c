@@ -223,7 +223,7 @@ static int add_day(struct gather *gather, struct day *day, bool live, struct tim
 
     *added = (struct gather_day){ .number = day->number, .live = live, .span = span };
     if (gather->files_held + gather->needed_count + 1 <= HELD_MAX &&
-        gather->store->files_open < gather->store->config->max_mapped) {
+        !store_full(gather->store)) {
         gather->files_held += gather->needed_count + 1;
         added->day = day;
         day_hold(gather->store, day);

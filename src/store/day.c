@@ -103,7 +103,7 @@ void day_prefetch(struct store *store, struct series *series, int32_t number,
                   struct day_columns columns)
 {
     if (store->files_open + columns.count + 1 <= store->config->max_mapped &&
-        find(store, series, number) == NULL)
+        !store_full(store) && find(store, series, number) == NULL)
         dayfetch_day(store, series, number, columns, NULL);
 }
 
@@ -214,6 +214,7 @@ void day_free(void *arg, struct lru_entry *entry)
         if (day->files[column] != NULL) {
             stats_subtract(STATS_files_mapped, 1);
             stats_subtract(STATS_bytes_mapped, day->files[column]->mapped);
+            store->bytes_mapped -= day->files[column]->mapped;
             dayfile_close(day->files[column]);
             store->files_open--;
         }

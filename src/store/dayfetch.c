@@ -110,6 +110,7 @@ static int take_files(struct store *store, struct day *day, struct dayload *dayl
         stats_add(STATS_files_opened, 1);
         stats_add(STATS_files_mapped, 1);
         stats_add(STATS_bytes_mapped, day->files[opened->column]->mapped);
+        store->bytes_mapped += day->files[opened->column]->mapped;
     }
     return 0;
 }
@@ -309,7 +310,9 @@ static void start(struct store *store, struct dayload *dayload, struct load_wait
     /* What answers under way hold may exceed the limit: a slow reader must not keep others from
      * theirs. */
     store->files_open += dayload->count;
-    while (store->files_open > store->config->max_mapped && lru_evict(&store->days))
+    while ((store->files_open > store->config->max_mapped ||
+            store->bytes_mapped > store->config->max_mapped_bytes) &&
+           lru_evict(&store->days))
         ;
     if (waiter != NULL)
         load_await(waiter, &dayload->load);
