@@ -9,6 +9,7 @@ no warnings 'experimental::signatures';
 
 use FindBin;
 use lib "$FindBin::Bin/lib";
+use JSON::PP;
 use Test::More;
 use Tickd;
 use Tickd::Data qw(sample);
@@ -22,6 +23,14 @@ sub sockets ($pid) {
     open my $fh, '<', '/proc/net/tcp' or die $!;
     # The tenth field is the inode; 01 is an open connection.
     return scalar grep { my @f = split; $f[3] eq '01' && $own{ $f[9] } } <$fh>;
+}
+
+# all_accept(SERVER): wait until both workers take connections.
+sub all_accept ($server) {
+    return ok(wait_for(20, sub {
+        my $run = run_command(20, build() . '/tickstat', '--json', '-p', $server->{pid});
+        $run->{status} eq '0' && decode_json($run->{out})->{total}{gauges}{accepting} == 2;
+    }), 'both workers take connections');
 }
 
 # open_all(SERVER, COUNT): connections, each of which has been answered to.
@@ -42,6 +51,7 @@ sub share ($server) {
 
 subtest 'of 64 connections, none of two workers has more than 60 %' => sub {
     my $server = Tickd->start(data => "$data", workers => 2);
+    all_accept($server);
     for my $round (1 .. 3) {
         my @open = open_all($server, 64);
         my ($share, $counts) = share($server);
@@ -54,11 +64,12 @@ subtest 'of 64 connections, none of two workers has more than 60 %' => sub {
 
 subtest 'what one worker lost by being killed is spread again' => sub {
     my $server = Tickd->start(data => "$data", workers => 2);
+    all_accept($server);
     my @open = open_all($server, 40);
     my ($victim) = $server->workers;
     kill 'KILL', $victim;
     ok(wait_for(10, sub { my @now = $server->workers; @now == 2 && !grep { $_ == $victim } @now }), 'it is replaced');
-    ok(wait_for(10, sub { $server->answers }), 'and the server answers');
+    all_accept($server);
     my @more = open_all($server, 40);
     my ($share, $counts) = share($server);
     cmp_ok($share, '<=', 0.6, $counts);
@@ -68,6 +79,7 @@ subtest 'what one worker lost by being killed is spread again' => sub {
 subtest 'a worker that is stopped leaves all to the other' => sub {
     plan skip_all => 'a wrapper is in the way' if $ENV{TICKD_WRAPPER};
     my $server = Tickd->start(data => "$data", workers => 2);
+    all_accept($server);
     my ($stopped, $other) = $server->workers;
     kill 'STOP', $stopped;
     # One may have been promised to it before it was stopped.
