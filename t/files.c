@@ -49,10 +49,15 @@ const char *files_root(void)
 
 struct config *files_config(void)
 {
+    files_fresh();
+    return files_config_again();
+}
+
+struct config *files_config_again(void)
+{
     struct config *config = config_new();
     char problem[256];
 
-    files_fresh();
     ck_assert_ptr_nonnull(config);
     files_set(config, "data", files_root());
     ck_assert_int_eq(config_complete(config, problem, sizeof(problem)), 0);

@@ -38,6 +38,12 @@ void files_fresh(void);
 struct config *files_config(void);
 
 /**
+ * files_config_again(void):
+ * The same on the root that there is.
+ */
+struct config *files_config_again(void);
+
+/**
  * files_set(config, name, value):
  * config_set, which must succeed.
  */

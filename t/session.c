@@ -10,12 +10,18 @@
 
 void session_begin(struct session *session, struct config *config)
 {
+    session_begin_with(session, config, NULL, NULL);
+}
+
+void session_begin_with(struct session *session, struct config *config,
+                        const struct facts *facts, struct helper *helper)
+{
     memset(session, 0, sizeof(*session));
     session->config = config;
     session->now = 5000000;
     session->wall = FILES_WALL;
     ck_assert_int_eq(guard_install(), 0);
-    session->store = store_new(config, NULL, NULL);
+    session->store = store_new(config, facts, helper);
     ck_assert_ptr_nonnull(session->store);
     arena_init(&session->arena, 16384);
     store_begin(session->store, session->now, session->wall);
@@ -36,11 +42,11 @@ int session_query(struct session *session, const char *text)
     if (query_parse(&session->query, slice_of(text), session->config, &session->arena,
                     &session->failure))
         return -1;
-    gather_begin(&session->gather, session->store, &session->query, (struct waker){ NULL, NULL },
-                 &session->failure);
+    gather_begin(&session->gather, session->store, &session->query,
+                 (struct waker){ NULL, NULL }, &session->failure);
     while (state == GATHER_MORE || state == GATHER_WAIT) {
         if (state == GATHER_WAIT)
-            helper_wait(session->store->helper);
+            ck_assert(helper_wait(session->store->helper));
         state = gather_step(&session->gather, &session->arena);
     }
     if (state == GATHER_FAILED)
@@ -122,6 +128,8 @@ void session_end(struct session *session)
 {
     session_done(session);
     arena_free(&session->arena);
+    while (session->store->loads != NULL)
+        helper_wait(session->store->helper);
     lru_clear(&session->store->days);
     ck_assert_uint_eq(session->store->files_open, 0);
     ck_assert_uint_eq(session->store->bytes_mapped, 0);

@@ -35,6 +35,14 @@ struct session {
 void session_begin(struct session *session, struct config *config);
 
 /**
+ * session_begin_with(session, config, facts, helper):
+ * The same, with a view of shared ${facts} and with a ${helper} (NULL: none), which must
+ * outlive the session.
+ */
+void session_begin_with(struct session *session, struct config *config,
+                        const struct facts *facts, struct helper *helper);
+
+/**
  * session_later(session, ms):
  * Let time pass.
  */
@@ -42,8 +50,8 @@ void session_later(struct session *session, uint64_t ms);
 
 /**
  * session_query(session, text):
- * Take the query ${text} up to where its body can be had. Returns 0, or -1 with
- * session->failure. Afterwards, session_done.
+ * Take the query ${text} up to where its body can be had, waiting for what has to be waited
+ * for. Returns 0, or -1 with session->failure. Afterwards, session_done.
  */
 int session_query(struct session *session, const char *text);
 

@@ -69,6 +69,20 @@ static enum day_result heed(const struct load_waiter *waiter)
     return waiter->settled ? results[waiter->result] : DAY_OK;
 }
 
+/* Bring a day up to date. If that is done it stays pinned. */
+static enum day_result look(struct store *store, struct day *day, struct load_waiter *waiter)
+{
+    /* What is read for it can show that it is another day now, and drop it. */
+    day_hold(store, day);
+    enum day_result result = dayfresh_look(store, day, waiter);
+
+    if (result == DAY_CHANGED)
+        day_drop(store, day);
+    if (result != DAY_OK)
+        day_release(store, day);
+    return result;
+}
+
 enum day_result day_get(struct store *store, struct series *series, int32_t number,
                         struct day_columns columns, struct load_waiter *waiter,
                         struct day **day)
@@ -83,19 +97,13 @@ enum day_result day_get(struct store *store, struct series *series, int32_t numb
         if (result != DAY_OK)
             return result;
         if (found != NULL) {
-            result = dayfresh_look(store, found, waiter);
+            result = look(store, found, waiter);
         } else {
             dayfetch_day(store, series, number, columns, waiter);
             result = DAY_WAIT;
         }
     } while (result == DAY_WAIT && waiter->settled);
-
-    if (result == DAY_OK) {
-        lru_pin(&store->days, &found->entry);
-        *day = found;
-    } else if (result == DAY_CHANGED) {
-        day_drop(store, found);
-    }
+    *day = found;
     return result;
 }
 
@@ -155,7 +163,8 @@ static bool find_fences(struct store *store, struct day *day)
     struct fact_index known;
     bool found = facts_find_index(&store->facts, day->series->names, day->number, store->now,
                                   &known, &day->fences) &&
-                 filestate_grew(&known.state, &day->files[SERIES_TIME]->state);
+                 filestate_grew(&known.state, &day->files[SERIES_TIME]->state) &&
+                 timeindex_fenceable(&known.index);
 
     if (found)
         day->fenced = known.index.rows;

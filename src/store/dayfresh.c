@@ -96,8 +96,9 @@ static uint64_t rows_on_disk(const struct day *day)
 /* See to it, now and then, that there are fences and that they tell of all rows. */
 static void mend_fences(struct store *store, struct day *day)
 {
-    if (store->facts.shared && !day->fencing && timeindex_fenceable(&day->index) &&
-        !day_fenced(store, day))
+    bool shared = day->series->names.exchange != 0;
+
+    if (shared && !day->fencing && timeindex_fenceable(&day->index) && !day_fenced(store, day))
         dayfetch_index(store, day, NULL);
 }
 
