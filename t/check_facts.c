@@ -410,6 +410,30 @@ START_TEST(facts_of_disorder_have_no_fences)
 }
 END_TEST
 
+/* A time file cut off, which nobody has noticed, when its fences are to be put up again: the
+ * day goes while it is looked at. */
+START_TEST(facts_of_a_day_that_is_cut_off)
+{
+    uint64_t rows;
+
+    begin_day(2000);
+    rows_of(&a, "columns=bid" WHOLE);
+    rows_of(&b, "columns=bid" WHOLE);
+    session_done(&a);
+    session_done(&b);
+    later(1000);
+    rows_of(&a, "columns=bid" WHOLE);
+    session_done(&a);
+    struct fact_times times = told();
+    times.known.state.id.birth--;
+    tell(&times);
+    files_truncate(files_column(FILES_SERIES, "time", DAY), 0);
+    later(500);
+    ck_assert(!ask(&b, "columns=bid" WHOLE, &rows) || rows == 0);
+    end_both();
+}
+END_TEST
+
 /* No room for names: nothing is shared, everything works, and nothing is read for nothing. */
 START_TEST(facts_without_room_for_names)
 {
@@ -701,5 +725,6 @@ UNIT("facts", facts_are_adopted, facts_of_fences_are_adopted,
      facts_of_another_file_are_not_adopted, facts_of_a_file_that_grew_are_extended,
      facts_of_a_file_that_shrank_are_not_adopted, facts_of_a_series_are_adopted,
      facts_are_trusted_for_so_long, facts_of_absence, facts_of_another_root_are_not_adopted,
-     facts_of_disorder_have_no_fences, facts_without_room_for_names, facts_of_many_columns,
-     facts_of_random_days, facts_of_random_days_with_little_room)
+     facts_of_disorder_have_no_fences, facts_of_a_day_that_is_cut_off,
+     facts_without_room_for_names, facts_of_many_columns, facts_of_random_days,
+     facts_of_random_days_with_little_room)

@@ -135,6 +135,8 @@ enum day_result dayfresh_look(struct store *store, struct day *day, struct load_
         if (!refresh(store, day))
             return DAY_CHANGED;
         mend_fences(store, day);
+        if (!day->entry.listed)
+            return DAY_CHANGED; /* that showed in the meantime */
     }
     if ((dayfresh_current(store, day->number) || time->state.mtime > dayfresh_recent(store)) &&
         dayfile_look(time) == DAYFILE_OTHER)
