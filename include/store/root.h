@@ -60,6 +60,12 @@ int root_stat(const struct root *root, const char *path, struct stat *found);
 struct root *root_share(const struct root *root);
 
 /**
+ * root_same(a, b):
+ * Whether both, one made of the other by root_share, stand for the same directory.
+ */
+bool root_same(const struct root *a, const struct root *b);
+
+/**
  * root_free(root):
  * Give back ${root}; NULL is fine.
  */

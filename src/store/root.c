@@ -151,6 +151,11 @@ struct root *root_share(const struct root *root)
     return shared;
 }
 
+bool root_same(const struct root *a, const struct root *b)
+{
+    return a->place == b->place;
+}
+
 bool root_present(const struct root *root)
 {
     bool found = false;

@@ -205,6 +205,27 @@ static bool try_again(struct store *store, struct seriesload *seriesload)
     return true;
 }
 
+static enum load_result take_over(struct store *store, struct seriesload *seriesload)
+{
+    struct series *series = seriesload->series;
+
+    if (!root_same(seriesload->root, store->root))
+        return LOAD_AGAIN; /* DATA was replaced meanwhile: that was read in the old one */
+    if (seriesload->error == 0 && install(store, seriesload)) {
+        seriesload->error = ENOMEM;
+        failure_set(&seriesload->failure, 503, NULL, "out of memory");
+    }
+    if (seriesload->error != 0) {
+        if (seriesload->failure.status >= 500)
+            log_error("%s", seriesload->failure.reason);
+        lru_drop(&store->series, &series->entry);
+        return LOAD_FAILED;
+    }
+    if (seriesload->fresh)
+        enter(store, series);
+    return LOAD_OK;
+}
+
 static void settle(struct load *load)
 {
     struct seriesload *seriesload = (struct seriesload *)load;
@@ -213,16 +234,8 @@ static void settle(struct load *load)
 
     if (try_again(store, seriesload))
         return;
-    if (seriesload->error == 0 && install(store, seriesload)) {
-        seriesload->error = ENOMEM;
-        failure_set(&seriesload->failure, 503, NULL, "out of memory");
-    }
-    if (seriesload->error == 0 && seriesload->fresh)
-        enter(store, series);
-    else if (seriesload->error != 0)
-        lru_drop(&store->series, &series->entry);
-    load_end(load, seriesload->error == 0 ? LOAD_OK : LOAD_FAILED, &seriesload->failure,
-             &store->series, &series->entry);
+    enum load_result result = take_over(store, seriesload);
+    load_end(load, result, &seriesload->failure, &store->series, &series->entry);
     series_release(store, series);
     seriesload_free(seriesload);
 }

@@ -66,19 +66,20 @@ static int learn(struct seriesload *seriesload, const char *file)
 static int scan(struct seriesload *seriesload, int fd)
 {
     DIR *directory = fdopendir(fd);
-    struct dirent *entry;
+    struct dirent *entry = NULL;
     int result = 0;
 
     if (directory == NULL) {
         close(fd);
         return -1;
     }
-    errno = 0;
-    while (result == 0 && (entry = readdir(directory)) != NULL)
+    while (result == 0 && (errno = 0, entry = readdir(directory)) != NULL)
         result = learn(seriesload, entry->d_name);
-    if (errno != 0)
+    if (entry == NULL && errno != 0)
         result = -1;
+    int saved = errno;
     closedir(directory);
+    errno = saved;
     return result;
 }
 
@@ -124,8 +125,6 @@ static void explain(struct seriesload *seriesload, int error)
     else
         failure_set(failure, 500, NULL, "%s cannot be read: %s", seriesload->path,
                     strerror(error));
-    if (failure->status >= 500)
-        log_error("%s", failure->reason);
 }
 
 void seriesload_read(struct load *load)
@@ -147,7 +146,7 @@ void seriesload_read(struct load *load)
     seriesload->dirty = seriesload->wall - seriesload->mtime < SETTLED;
     seriesload->as_known = seriesload->known && fact->device == found.st_dev &&
                            fact->inode == found.st_ino && fact->mtime == seriesload->mtime &&
-                           fact->dirty == 0;
+                           fact->dirty == 0 && fact->column_count <= FACT_COLUMNS_MAX;
     if (seriesload->as_known)
         close(fd);
     else if (scan(seriesload, fd))
