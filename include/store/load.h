@@ -39,6 +39,8 @@ struct load_waiter {
     struct failure *failure; /* where to say why */
     struct load *load;       /* waited for; NULL: none */
     bool any;                /* ... only for its end */
+    bool partly; /* ... which also brings what others want: should it fail, that may be
+                    why */
     struct load_waiter *next, **link;
 
     /* What came of it, until load_leave. */
@@ -66,6 +68,13 @@ void load_start(struct store *store, struct load *load);
  * waiting.
  */
 void load_await(struct load_waiter *waiter, struct load *load);
+
+/**
+ * load_await_partly(waiter, load):
+ * The same where ${load} also brings what ${waiter} does not want: if it fails, that is
+ * LOAD_AGAIN, and ${waiter} is to try by himself.
+ */
+void load_await_partly(struct load_waiter *waiter, struct load *load);
 
 /**
  * load_await_any(waiter, store):

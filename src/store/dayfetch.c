@@ -255,19 +255,39 @@ static struct load *find_under_way(const struct store *store, const struct serie
     return NULL;
 }
 
+/* Whether all that the load opens is wanted by who wants ${columns}. */
+static bool is_all_wanted(const struct load *load, struct day_columns columns)
+{
+    const struct dayload *dayload = (const struct dayload *)load;
+
+    for (unsigned i = 0; i < dayload->count; i++) {
+        unsigned column = dayload->files[i].column, j = 0;
+
+        while (j < columns.count && columns.places[j] != column)
+            j++;
+        if (column != SERIES_TIME && j == columns.count)
+            return false;
+    }
+    return true;
+}
+
 /* Wait for what is under way for that day, or for room. Returns whether there is something to
  * wait for. */
 static bool await_others(struct store *store, const struct series *series, int32_t number,
-                         struct load_waiter *waiter)
+                         struct day_columns columns, struct load_waiter *waiter)
 {
     struct load *load = find_under_way(store, series, number);
 
     if (load == NULL && load_has_room(store))
         return false;
-    if (waiter != NULL && load != NULL)
-        load_await(waiter, load);
-    else if (waiter != NULL)
+    if (waiter == NULL)
+        return true;
+    if (load == NULL)
         load_await_any(waiter, store);
+    else if (is_all_wanted(load, columns))
+        load_await(waiter, load);
+    else
+        load_await_partly(waiter, load);
     return true;
 }
 
@@ -332,7 +352,7 @@ static void want(struct dayload *dayload, unsigned column)
 void dayfetch_day(struct store *store, struct series *series, int32_t number,
                   struct day_columns columns, struct load_waiter *waiter)
 {
-    if (await_others(store, series, number, waiter))
+    if (await_others(store, series, number, columns, waiter))
         return;
     struct dayload *dayload = prepare(store, series, number, columns.count + 1, waiter);
     if (dayload == NULL)
@@ -359,7 +379,7 @@ static void refer_to(struct store *store, struct dayload *dayload, struct day *d
 void dayfetch_columns(struct store *store, struct day *day, struct day_columns columns,
                       struct load_waiter *waiter)
 {
-    if (await_others(store, day->series, day->number, waiter))
+    if (await_others(store, day->series, day->number, columns, waiter))
         return;
     struct dayload *dayload = prepare(store, day->series, day->number, columns.count, waiter);
     if (dayload == NULL)
@@ -377,7 +397,9 @@ void dayfetch_columns(struct store *store, struct day *day, struct day_columns c
 
 void dayfetch_index(struct store *store, struct day *day, struct load_waiter *waiter)
 {
-    if (await_others(store, day->series, day->number, waiter))
+    const struct day_columns none = { NULL, 0 };
+
+    if (await_others(store, day->series, day->number, none, waiter))
         return;
     struct dayload *dayload = prepare(store, day->series, day->number, 0, waiter);
     if (dayload == NULL)

@@ -47,12 +47,18 @@ void load_start(struct store *store, struct load *load)
 void load_await(struct load_waiter *waiter, struct load *load)
 {
     waiter->load = load;
-    waiter->any = false;
+    waiter->any = waiter->partly = false;
     waiter->next = load->waiters;
     waiter->link = &load->waiters;
     if (waiter->next != NULL)
         waiter->next->link = &waiter->next;
     load->waiters = waiter;
+}
+
+void load_await_partly(struct load_waiter *waiter, struct load *load)
+{
+    load_await(waiter, load);
+    waiter->partly = true;
 }
 
 void load_await_any(struct load_waiter *waiter, struct store *store)
@@ -76,6 +82,12 @@ static void unlink_waiter(struct load_waiter *waiter)
     waiter->load = NULL;
 }
 
+/* What a load's end means to one who waited. */
+static enum load_result result_for(const struct load_waiter *waiter, enum load_result result)
+{
+    return waiter->any || (waiter->partly && result == LOAD_FAILED) ? LOAD_AGAIN : result;
+}
+
 void load_end(struct load *load, enum load_result result, const struct failure *failure,
               struct lru *table, struct lru_entry *found)
 {
@@ -84,7 +96,7 @@ void load_end(struct load *load, enum load_result result, const struct failure *
 
         unlink_waiter(waiter);
         waiter->settled = true;
-        waiter->result = waiter->any ? LOAD_AGAIN : result;
+        waiter->result = result_for(waiter, result);
         if (waiter->result == LOAD_FAILED)
             *waiter->failure = *failure;
         if (waiter->result == LOAD_OK) {
