@@ -439,7 +439,7 @@ START_TEST(facts_without_room_for_names)
 {
     struct helper *helper = helper_new(1, &(struct cpu_list){ .count = 0 });
     struct config *config = files_config();
-    char column[16];
+    char column[32];
 
     quiet();
     for (int i = 0; i < 20; i++) {
@@ -449,7 +449,7 @@ START_TEST(facts_without_room_for_names)
     write_column("time", DAY, 10);
     begin_both(config, true, helper);
     for (int i = 0; i < 100; i++) {
-        char name[16];
+        char name[32];
 
         snprintf(name, sizeof(name), "other%d", i);
         names_id(&facts[0].names, slice_of(name));
@@ -470,7 +470,7 @@ END_TEST
 START_TEST(facts_of_many_columns)
 {
     struct config *config = files_config();
-    char column[16], text[64];
+    char column[32], text[128];
 
     quiet();
     write_column("time", DAY, 10);

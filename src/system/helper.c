@@ -42,19 +42,87 @@ static void lower_fd(int fd)
         ;
 }
 
+/*
+ * ThreadSanitizer cannot see what the rings order, which is written in assembly. So it is not
+ * to look at them, and is told that a job goes from one thread to another: whoever still
+ * touches one that is not his is found out.
+ */
+#ifdef __SANITIZE_THREAD__
+#include <sanitizer/tsan_interface.h>
+
+void AnnotateIgnoreReadsBegin(const char *file, int line);
+void AnnotateIgnoreReadsEnd(const char *file, int line);
+void AnnotateIgnoreWritesBegin(const char *file, int line);
+void AnnotateIgnoreWritesEnd(const char *file, int line);
+
+static void look_away(void)
+{
+    AnnotateIgnoreReadsBegin(__FILE__, __LINE__);
+    AnnotateIgnoreWritesBegin(__FILE__, __LINE__);
+}
+
+static void look_again(void)
+{
+    AnnotateIgnoreWritesEnd(__FILE__, __LINE__);
+    AnnotateIgnoreReadsEnd(__FILE__, __LINE__);
+}
+#else
+#define __tsan_release(job) ((void)(job))
+#define __tsan_acquire(job) ((void)(job))
+#define look_away() ((void)0)
+#define look_again() ((void)0)
+#endif
+
+static void put_todo(struct helper *helper, struct helper_job *job)
+{
+    __tsan_release(job);
+    look_away();
+    ck_ring_enqueue_spmc(&helper->todo, helper->todo_jobs, job);
+    look_again();
+}
+
+static struct helper_job *get_todo(struct helper *helper)
+{
+    struct helper_job *job = NULL;
+
+    look_away();
+    ck_ring_dequeue_spmc(&helper->todo, helper->todo_jobs, &job);
+    look_again();
+    __tsan_acquire(job);
+    return job;
+}
+
+static void put_ran(struct helper *helper, struct helper_job *job)
+{
+    __tsan_release(job);
+    look_away();
+    ck_ring_enqueue_mpsc(&helper->ran, helper->ran_jobs, job);
+    look_again();
+}
+
+/* NULL: there is none. */
+static struct helper_job *get_ran(struct helper *helper)
+{
+    struct helper_job *job = NULL;
+
+    look_away();
+    bool found = ck_ring_dequeue_mpsc(&helper->ran, helper->ran_jobs, &job);
+    look_again();
+    __tsan_acquire(job);
+    return found ? job : NULL;
+}
+
 static void *help(void *arg)
 {
     struct helper *helper = arg;
 
     for (;;) {
-        struct helper_job *job = NULL;
-
         lower_fd(helper->work);
-        ck_ring_dequeue_spmc(&helper->todo, helper->todo_jobs, &job);
+        struct helper_job *job = get_todo(helper);
         if (job == NULL)
             return NULL;
         job->run(job);
-        ck_ring_enqueue_mpsc(&helper->ran, helper->ran_jobs, job);
+        put_ran(helper, job);
         raise_fd(helper->news);
     }
 }
@@ -113,7 +181,7 @@ bool helper_submit(struct helper *helper, struct helper_job *job)
     if (helper->under_way == JOBS_MAX)
         return false;
     helper->under_way++;
-    ck_ring_enqueue_spmc(&helper->todo, helper->todo_jobs, job);
+    put_todo(helper, job);
     raise_fd(helper->work);
     return true;
 }
@@ -128,7 +196,7 @@ void helper_reap(struct helper *helper)
     struct helper_job *job;
 
     lower_fd(helper->news);
-    while (ck_ring_dequeue_mpsc(&helper->ran, helper->ran_jobs, &job)) {
+    while ((job = get_ran(helper)) != NULL) {
         helper->under_way--;
         job->done(job);
     }
@@ -152,7 +220,7 @@ void helper_free(struct helper *helper)
     while (helper_wait(helper))
         ;
     for (unsigned i = 0; i < helper->thread_count; i++) {
-        ck_ring_enqueue_spmc(&helper->todo, helper->todo_jobs, NULL);
+        put_todo(helper, NULL);
         raise_fd(helper->work);
     }
     for (unsigned i = 0; i < helper->thread_count; i++)
