@@ -275,6 +275,25 @@ START_TEST(gather_follows_the_disk)
 }
 END_TEST
 
+/* A directory whose modification time is set back when something was put into it, as by rsync.
+ */
+START_TEST(gather_of_a_directory_set_back)
+{
+    begin();
+    files_touch(FILES_SERIES, FILES_WALL - 5000);
+    session_later(&session, 5000);
+    ck_assert_uint_eq(ask("columns=bid" WHOLE, 5), 500);
+    session_later(&session, 5000);
+    ck_assert_uint_eq(ask("columns=bid" WHOLE, 5), 500);
+    ck_assert(!session.gather.series->dirty);
+    write_day(DAY + 5, 100);
+    files_touch(FILES_SERIES, FILES_WALL - 5000);
+    session_later(&session, 5000);
+    ck_assert_uint_eq(ask("columns=bid" WHOLE, 6), 600);
+    session_end(&session);
+}
+END_TEST
+
 START_TEST(gather_of_odd_files)
 {
     begin();
@@ -392,6 +411,6 @@ END_TEST
 
 UNIT("gather", gather_names_what_is_not_there, gather_looks_at_days_that_exist,
      gather_handles_damage, gather_of_a_live_day, gather_knows_what_is_live,
-     gather_follows_the_disk, gather_of_odd_files, gather_may_refuse_disorder,
-     gather_misses_a_column_that_is_gone, gather_keeps_few_series,
+     gather_follows_the_disk, gather_of_a_directory_set_back, gather_of_odd_files,
+     gather_may_refuse_disorder, gather_misses_a_column_that_is_gone, gather_keeps_few_series,
      gather_leaves_files_to_others)

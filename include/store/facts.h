@@ -44,9 +44,9 @@ struct fact_times {
 
 /* The days and columns of a series; one with more columns is not shared. */
 struct fact_series {
-    uint64_t device, inode; /* of the directory */
-    int64_t mtime;
-    uint64_t dirty; /* it was read so soon after mtime that it may have changed since */
+    struct filestate directory; /* as seriesload_state has it */
+    uint64_t
+        dirty; /* it was read so soon after its modification that it may have changed since */
     uint64_t checked;
     uint64_t column_count;
     uint32_t columns[FACT_COLUMNS_MAX]; /* numbers of names */

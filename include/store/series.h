@@ -14,7 +14,7 @@
 /*
  * A series: the directory {exchange}/{symbol}/{type}, with the days and the columns that its
  * file names show. What is known is trusted for "revalidate" and read anew when the directory's
- * modification time has changed; a directory that was read within two seconds of that time may
+ * times have changed; a directory that was read within two seconds of that time may
  * have changed since without showing it, and is read again.
  */
 
@@ -31,9 +31,8 @@ struct series {
     char path[3 * 65];                   /* "exchange/symbol/type" */
     struct slice exchange, symbol, type; /* in path */
     struct fact_names names;             /* their numbers */
-    uint64_t device, inode;              /* the directory */
-    int64_t mtime;                       /* nanoseconds, when the directory was read */
-    bool dirty;                          /* read too soon after mtime */
+    struct filestate directory;          /* when it was read */
+    bool dirty;                          /* that was too soon after its modification */
     uint64_t checked;                    /* store time of the last look */
     struct days days;
     unsigned column_count;

@@ -4,6 +4,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include <sys/stat.h>
+
 #include "base/failure.h"
 #include "store/days.h"
 #include "store/facts.h"
@@ -33,14 +35,20 @@ struct seriesload {
     /* What came of it. */
     int error;              /* errno; else 0 */
     struct failure failure; /* of it */
-    uint64_t device, inode;
-    int64_t mtime;
+    struct filestate directory;
     bool as_known; /* the directory is as others have told; all below is void */
-    bool dirty;    /* read too soon after mtime */
+    bool dirty;    /* read too soon after its modification */
     struct days days;
     unsigned column_count, column_room;
     char (*columns)[65];
 };
+
+/**
+ * seriesload_state(found):
+ * What stat(2) says of a directory, as far as it shows whether names have come or gone: mtime
+ * alone does not where it is set back afterwards, as by rsync and tar.
+ */
+struct filestate seriesload_state(const struct stat *found);
 
 /**
  * seriesload_read(load):

@@ -24,7 +24,7 @@ enum segment_section {
 
 /* The layout of everything in the segment: another number means that this program cannot read
  * it. To be raised whenever any section changes. */
-#define SEGMENT_LAYOUT 2
+#define SEGMENT_LAYOUT 3
 
 struct segment;
 

@@ -138,9 +138,7 @@ static int take_contents(struct store *store, struct series *series,
 static void publish(struct store *store, const struct series *series)
 {
     struct fact_series fact = {
-        .device = series->device,
-        .inode = series->inode,
-        .mtime = series->mtime,
+        .directory = series->directory,
         .dirty = series->dirty,
         .checked = series->checked,
         .days = series->days,
@@ -168,9 +166,7 @@ static int install(struct store *store, struct seriesload *seriesload)
     }
     if (take_contents(store, series, seriesload))
         return -1;
-    series->device = seriesload->device;
-    series->inode = seriesload->inode;
-    series->mtime = seriesload->mtime;
+    series->directory = seriesload->directory;
     series->dirty = seriesload->dirty;
     series->checked = seriesload->started;
     if (!seriesload->as_known) {
@@ -307,8 +303,7 @@ static bool is_known_same(struct store *store, struct series *series)
 
     if (!facts_find_series(&store->facts, series->names, store->now, &fact) ||
         fact.checked < store->root_since || store_stale(store, fact.checked) ||
-        fact.dirty != 0 || fact.device != series->device || fact.inode != series->inode ||
-        fact.mtime != series->mtime)
+        fact.dirty != 0 || !filestate_same(&fact.directory, &series->directory))
         return false;
     series->checked = fact.checked;
     return true;
@@ -323,11 +318,12 @@ static enum look look_again(struct store *store, struct series *series)
 
     if (!series->dirty && is_known_same(store, series))
         return SAME;
-    if (root_stat(store->root, series->path, &found) || found.st_dev != series->device ||
-        found.st_ino != series->inode)
+    if (root_stat(store->root, series->path, &found))
         return OTHER;
-    if (series->dirty ||
-        (int64_t)found.st_mtim.tv_sec * 1000000000 + found.st_mtim.tv_nsec != series->mtime)
+    struct filestate directory = seriesload_state(&found);
+    if (!filestate_id_same(directory.id, series->directory.id))
+        return OTHER;
+    if (series->dirty || !filestate_same(&directory, &series->directory))
         return CHANGED;
     series->checked = store->now;
     publish(store, series);

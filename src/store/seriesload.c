@@ -127,6 +127,20 @@ static void explain(struct seriesload *seriesload, int error)
                     strerror(error));
 }
 
+static int64_t ns_of(struct timespec time)
+{
+    return (int64_t)time.tv_sec * 1000000000 + time.tv_nsec;
+}
+
+struct filestate seriesload_state(const struct stat *found)
+{
+    return (struct filestate){
+        .id = { .device = found->st_dev, .inode = found->st_ino },
+        .mtime = ns_of(found->st_mtim),
+        .changed = ns_of(found->st_ctim),
+    };
+}
+
 void seriesload_read(struct load *load)
 {
     struct seriesload *seriesload = (struct seriesload *)load;
@@ -140,13 +154,11 @@ void seriesload_read(struct load *load)
             close(fd);
         return;
     }
-    seriesload->device = found.st_dev;
-    seriesload->inode = found.st_ino;
-    seriesload->mtime = (int64_t)found.st_mtim.tv_sec * 1000000000 + found.st_mtim.tv_nsec;
-    seriesload->dirty = seriesload->wall - seriesload->mtime < SETTLED;
-    seriesload->as_known = seriesload->known && fact->device == found.st_dev &&
-                           fact->inode == found.st_ino && fact->mtime == seriesload->mtime &&
-                           fact->dirty == 0 && fact->column_count <= FACT_COLUMNS_MAX;
+    seriesload->directory = seriesload_state(&found);
+    seriesload->dirty = seriesload->wall - seriesload->directory.mtime < SETTLED;
+    seriesload->as_known = seriesload->known && fact->dirty == 0 &&
+                           filestate_same(&fact->directory, &seriesload->directory) &&
+                           fact->column_count <= FACT_COLUMNS_MAX;
     if (seriesload->as_known)
         close(fd);
     else if (scan(seriesload, fd))
