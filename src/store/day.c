@@ -103,7 +103,8 @@ enum day_result day_get(struct store *store, struct series *series, int32_t numb
             result = DAY_WAIT;
         }
     } while (result == DAY_WAIT && waiter->settled);
-    *day = found;
+    if (result == DAY_OK)
+        *day = found;
     return result;
 }
 
