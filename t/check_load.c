@@ -6,6 +6,7 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -403,6 +404,39 @@ START_TEST(load_that_fails_for_another_column)
 }
 END_TEST
 
+static unsigned count_lines(int fd, const char *holding)
+{
+    static char text[65536];
+    ssize_t len = pread(fd, text, sizeof(text) - 1, 0);
+    unsigned count = 0;
+
+    text[len < 0 ? 0 : len] = '\0';
+    for (const char *at = text; (at = strstr(at, holding)) != NULL; at++)
+        count++;
+    return count;
+}
+
+/* It is said once, to those who ask, though the day was read ahead before. */
+START_TEST(load_that_fails_is_logged_once)
+{
+    int log = memfd_create("log", 0);
+
+    begin();
+    ck_assert_int_ge(dup2(log, STDERR_FILENO), 0);
+    for (int32_t day = DAY; day < DAY + 5; day++)
+        write_day(FILES_SERIES, day, 10);
+    files_remove(files_column(FILES_SERIES, "bid", DAY + 2));
+    files_folder(files_column(FILES_SERIES, "bid", DAY + 2));
+    ask(&clients[0], "symbol=SYM&type=MD&columns=bid" WHOLE);
+    finish(clients, 1);
+    ck_assert_int_eq(clients[0].state, GATHER_FAILED);
+    leave(&clients[0]);
+    end();
+    ck_assert_uint_eq(count_lines(log, "is not a regular file"), 1);
+    close(log);
+}
+END_TEST
+
 /* --- Files run out */
 
 static void limit_fds(unsigned most)
@@ -667,6 +701,6 @@ END_TEST
 
 UNIT("load", load_serves_many, load_of_those_who_leave, load_for_nobody, load_waits_for_room,
      load_that_fails_tells_all, load_that_fails_for_another_column,
-     load_without_files_gives_back_days, load_without_files_fails,
-     load_of_a_day_that_is_replaced, load_of_a_directory_that_changes, load_of_another_root,
-     load_of_a_file_that_is_cut_off)
+     load_that_fails_is_logged_once, load_without_files_gives_back_days,
+     load_without_files_fails, load_of_a_day_that_is_replaced, load_of_a_directory_that_changes,
+     load_of_another_root, load_of_a_file_that_is_cut_off)

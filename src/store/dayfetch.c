@@ -47,7 +47,9 @@ static void explain(const struct dayload *dayload, unsigned column, int error,
                     "%s is a link that leads out of the data directory, or in circles", path);
     else
         failure_set(failure, 500, NULL, "%s cannot be read: %s", path, strerror(error));
-    log_error("%s: %s", path, failure->reason);
+    /* Of a day that was only read ahead that is said when somebody asks for it. */
+    if (dayload->day != NULL || dayload->load.waiters != NULL)
+        log_error("%s: %s", path, failure->reason);
 }
 
 /* --- What came of it */
