@@ -14,6 +14,7 @@
 #include "base/date.h"
 #include "base/guard.h"
 #include "base/log.h"
+#include "dice.h"
 #include "session.h"
 
 /*
@@ -559,7 +560,8 @@ START_TEST(load_of_a_day_that_is_replaced)
 
     begin();
     write_day(FILES_SERIES, DAY, 10);
-    write_column(FILES_SERIES, "bid", DAY, 17, 0);
+    write_column(FILES_SERIES, "bid", DAY, 10, 0);
+    write_column(FILES_SERIES, "ask", DAY, 10, 0);
     files_set(config, "revalidate", "0");
     write_day(FILES_SERIES, DAY + 1, 1); /* the series stays */
     atomic_store(&stop, false);
@@ -699,8 +701,137 @@ START_TEST(load_of_a_file_that_is_cut_off)
 }
 END_TEST
 
+/* --- All of it at random */
+
+#define ASKING 60
+#define SYMBOLS 4
+#define DAYS 30
+
+static char *symbol_of(unsigned symbol, char series[32])
+{
+    snprintf(series, 32, "ex/S%u/MD", symbol);
+    return series;
+}
+
+static unsigned rows_at(unsigned symbol, unsigned day)
+{
+    return 1 + (symbol * 5 + day) % 9;
+}
+
+/* A new version of a day: the same rows, of other numbers. */
+static void rewrite(unsigned symbol, unsigned day)
+{
+    static uint32_t version;
+    char series[32];
+    unsigned rows = rows_at(symbol, day);
+
+    symbol_of(symbol, series);
+    remove(files_column(series, "time", DAY + (int32_t)day));
+    version++;
+    write_column(series, "bid", DAY + (int32_t)day, rows, version * 16);
+    write_column(series, "ask", DAY + (int32_t)day, rows, version * 16);
+    write_column(series, "time", DAY + (int32_t)day, rows, 0);
+}
+
+static void ask_anything(struct dice *dice, struct client *client)
+{
+    static const char *const columns[] = { "bid,ask", "ask", "time,bid,ask", "time", "bad" };
+    unsigned from = dice_roll(dice, DAYS), to = from + dice_roll(dice, DAYS - from);
+    char text[128], first[11], last[11];
+
+    snprintf(text, sizeof(text), "symbol=S%u&type=MD&columns=%s&start=%s&end=%s",
+             dice_roll(dice, SYMBOLS + 1), columns[dice_roll(dice, COUNT_OF(columns))],
+             date_iso(DAY + (int32_t)from, first),
+             date_iso(DAY + (int32_t)(dice_roll(dice, 3) ? to : from), last));
+    ask(client, text);
+}
+
+/* Every day whole, of one version, and none missing. */
+static void check_answer(const struct client *client)
+{
+    const struct gather *gather = &client->gather;
+    bool both = slice_is(client->query.columns[0], "bid");
+    unsigned symbol = (unsigned)(client->query.symbol.at[1] - '0');
+
+    ck_assert_uint_eq(gather->day_count, (unsigned)(gather->last - gather->first + 1));
+    for (unsigned i = 0; i < gather->day_count; i++) {
+        const struct gather_day *day = &gather->days[i];
+
+        ck_assert_uint_eq(day->span.count,
+                          rows_at(symbol, (unsigned)(gather->first - DAY) + i));
+        if (!both || day->day == NULL)
+            continue;
+        const uint32_t *bid = (const void *)day_file(day->day, gather->columns[0])->at;
+        const uint32_t *ask = (const void *)day_file(day->day, gather->columns[1])->at;
+        ck_assert_uint_eq(bid[0], ask[0]);
+    }
+}
+
+static void end_client(struct client *client, unsigned *right)
+{
+    const char *columns = client->query.columns[0].at;
+
+    if (client->state == GATHER_DONE) {
+        check_answer(client);
+        ++*right;
+    } else if (client->state == GATHER_FAILED) {
+        bool bad = strncmp(columns, "bad", 3) == 0, none = client->query.symbol.at[1] == '4';
+
+        ck_assert_msg(bad || none || client->failure.status == 503, "%s",
+                      client->failure.reason);
+    }
+    leave(client);
+    client->query = (struct query){ 0 };
+}
+
+START_TEST(load_at_random)
+{
+    struct dice dice = dice_new(1);
+    static bool asking[ASKING];
+    unsigned right = 0, fds;
+    char series[32];
+
+    begin();
+    for (unsigned symbol = 0; symbol < SYMBOLS; symbol++) {
+        for (unsigned day = 0; day < DAYS; day++) {
+            rewrite(symbol, day);
+            files_folder(files_column(symbol_of(symbol, series), "bad", DAY + (int32_t)day));
+        }
+    }
+    config->max_mapped = 64;
+    fds = count_fds();
+    limit_fds(fds + 150);
+    for (unsigned round = 0; round < 20000; round++) {
+        unsigned i = dice_roll(&dice, ASKING);
+
+        if (!asking[i])
+            ask_anything(&dice, &clients[i]);
+        else if (is_waiting(&clients[i]) && dice_roll(&dice, 20))
+            step(&clients[i]);
+        else
+            end_client(&clients[i], &right);
+        asking[i] = clients[i].query.column_count > 0;
+        if (dice_roll(&dice, 4) == 0)
+            helper_reap(helper);
+        if (dice_roll(&dice, 50) == 0)
+            later(dice_roll(&dice, 1500));
+        if (dice_roll(&dice, 100) == 0)
+            rewrite(dice_roll(&dice, SYMBOLS), dice_roll(&dice, DAYS));
+    }
+    for (unsigned i = 0; i < ASKING; i++) {
+        if (asking[i])
+            leave(&clients[i]);
+    }
+    reap_all();
+    limit_fds(1024);
+    ck_assert_uint_gt(right, 100);
+    ck_assert_uint_eq(count_fds(), fds + store->files_open);
+    end();
+}
+END_TEST
+
 UNIT("load", load_serves_many, load_of_those_who_leave, load_for_nobody, load_waits_for_room,
      load_that_fails_tells_all, load_that_fails_for_another_column,
      load_that_fails_is_logged_once, load_without_files_gives_back_days,
      load_without_files_fails, load_of_a_day_that_is_replaced, load_of_a_directory_that_changes,
-     load_of_another_root, load_of_a_file_that_is_cut_off)
+     load_of_another_root, load_of_a_file_that_is_cut_off, load_at_random)
