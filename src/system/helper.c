@@ -50,10 +50,10 @@ static void lower_fd(int fd)
 #ifdef __SANITIZE_THREAD__
 #include <sanitizer/tsan_interface.h>
 
-void AnnotateIgnoreReadsBegin(const char *file, int line);
-void AnnotateIgnoreReadsEnd(const char *file, int line);
-void AnnotateIgnoreWritesBegin(const char *file, int line);
-void AnnotateIgnoreWritesEnd(const char *file, int line);
+extern void AnnotateIgnoreReadsBegin(const char *file, int line);
+extern void AnnotateIgnoreReadsEnd(const char *file, int line);
+extern void AnnotateIgnoreWritesBegin(const char *file, int line);
+extern void AnnotateIgnoreWritesEnd(const char *file, int line);
 
 static void look_away(void)
 {
