@@ -128,7 +128,8 @@ void loop_pause_accepting(struct loop *loop, uint64_t ms, void (*resumed)(void *
 
 /**
  * loop_unlisten(loop):
- * Accept no more, and close the listening sockets. What was accepted by then still comes.
+ * Accept the connections that wait, from within this call, and no more, and close the
+ * listening sockets. What the kernel has accepted by then still comes.
  */
 void loop_unlisten(struct loop *loop);
 

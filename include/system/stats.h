@@ -141,6 +141,24 @@ void stats_create(struct segment *segment);
 void stats_attach(struct segment *segment, unsigned id, unsigned slot);
 
 /**
+ * stats_resume(segment):
+ * Count in row 0 of ${segment}, where this process, the master, has counted before.
+ */
+void stats_resume(struct segment *segment);
+
+/**
+ * stats_counts_in(segment):
+ * Whether this process counts in ${segment}.
+ */
+bool stats_counts_in(const struct segment *segment);
+
+/**
+ * stats_turns(segment, id):
+ * How many turns the loop of the process ${id} has made: a sign of life.
+ */
+uint64_t stats_turns(const struct segment *segment, unsigned id);
+
+/**
  * stats_detach(void):
  * From now on, count where nobody sees it: before the segment goes.
  */

@@ -1,6 +1,8 @@
 #include "system/listen.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <linux/filter.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -92,10 +94,12 @@ static struct addrinfo *resolve(const char *address, char *problem, size_t size)
 static int open_inet(const char *address, int backlog, char *problem, size_t size)
 {
     struct addrinfo *found = resolve(address, problem, size);
-    int fd, on = 1;
+    int fd, on = 1, error;
 
-    if (found == NULL)
+    if (found == NULL) {
+        errno = EINVAL;
         return -1;
+    }
     fd = socket(found->ai_family, SOCKET_FLAGS, 0);
     if (fd < 0)
         goto failed;
@@ -109,11 +113,13 @@ static int open_inet(const char *address, int backlog, char *problem, size_t siz
     return fd;
 
 failed:
-    snprintf(problem, size, "cannot listen on %s: %s%s", address, strerror(errno),
+    error = errno;
+    snprintf(problem, size, "cannot listen on %s: %s%s", address, strerror(error),
              bind_hint(NULL));
     if (fd >= 0)
         close(fd);
     freeaddrinfo(found);
+    errno = error;
     return -1;
 }
 
@@ -150,16 +156,21 @@ static int open_unix(const char *path, int backlog, char *problem, size_t size)
 {
     struct sockaddr_un address = { .sun_family = AF_UNIX };
 
-    if (check_path(path, problem, size))
+    if (check_path(path, problem, size)) {
+        errno = EINVAL;
         return -1;
+    }
     memcpy(address.sun_path, path, strlen(path));
     remove_stale(&address);
     int fd = socket(AF_UNIX, SOCKET_FLAGS, 0);
     if (fd < 0 || bind_listen(fd, (struct sockaddr *)&address, sizeof(address), backlog)) {
-        snprintf(problem, size, "cannot listen on unix:%s: %s%s", path, strerror(errno),
+        int error = errno;
+
+        snprintf(problem, size, "cannot listen on unix:%s: %s%s", path, strerror(error),
                  bind_hint(path));
         if (fd >= 0)
             close(fd);
+        errno = error;
         return -1;
     }
     chmod(path, 0666); /* as open to this machine as a port is */
@@ -183,6 +194,52 @@ int listen_open(const char *address, int backlog, char *problem, size_t size)
     if (strncmp(address, "unix:", 5) == 0)
         return open_unix(address + 5, backlog, problem, size);
     return open_inet(address, backlog, problem, size);
+}
+
+int listen_adopt(int fd, char *problem, size_t size)
+{
+    int type = 0, listens = 0, on = 1, flags = fcntl(fd, F_GETFL);
+    socklen_t len = sizeof(type);
+
+    if (flags < 0 || getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) ||
+        getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &len) || type != SOCK_STREAM ||
+        !listens) {
+        snprintf(problem, size, "descriptor %d, which was handed over, is no listening socket",
+                 fd);
+        return -1;
+    }
+    fcntl(fd, F_SETFL, flags | O_NONBLOCK);
+    fcntl(fd, F_SETFD, FD_CLOEXEC);
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)); /* fails for unix:, in vain */
+    return 0;
+}
+
+bool listen_is_at(int fd, const char *address)
+{
+    char name[LISTEN_NAME], problem[256];
+    struct sockaddr_storage at;
+    socklen_t len = sizeof(at);
+    struct addrinfo *found;
+
+    if (strncmp(address, "unix:", 5) == 0)
+        return strcmp(listen_name(fd, name), address) == 0;
+    memset(&at, 0, sizeof(at));
+    if (getsockname(fd, (struct sockaddr *)&at, &len) ||
+        (found = resolve(address, problem, sizeof(problem))) == NULL)
+        return false;
+    bool same = at.ss_family == found->ai_family;
+    if (same && at.ss_family == AF_INET6) {
+        const struct sockaddr_in6 *a = (const void *)&at, *b = (const void *)found->ai_addr;
+
+        same = a->sin6_port == b->sin6_port && a->sin6_scope_id == b->sin6_scope_id &&
+               memcmp(&a->sin6_addr, &b->sin6_addr, sizeof(a->sin6_addr)) == 0;
+    } else if (same) {
+        const struct sockaddr_in *a = (const void *)&at, *b = (const void *)found->ai_addr;
+
+        same = a->sin_port == b->sin_port && a->sin_addr.s_addr == b->sin_addr.s_addr;
+    }
+    freeaddrinfo(found);
+    return same;
 }
 
 const char *listen_name(int fd, char name[LISTEN_NAME])
@@ -209,6 +266,22 @@ const char *listen_name(int fd, char name[LISTEN_NAME])
         snprintf(name, LISTEN_NAME, six ? "[%s]:%s" : "%s:%s", host, port);
     }
     return name;
+}
+
+void listen_stop(int fd)
+{
+    /* Of a TCP socket, shutdown would reset those that wait. A filter that lets nothing in
+     * leaves them alone. */
+    struct sock_filter nothing = BPF_STMT(BPF_RET | BPF_K, 0);
+    struct sock_fprog filter = { .len = 1, .filter = &nothing };
+    char name[LISTEN_NAME];
+
+    if (strncmp(listen_name(fd, name), "unix:", 5) == 0) {
+        unlink(name + 5);
+        shutdown(fd, SHUT_RD);
+    } else {
+        setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &filter, sizeof(filter));
+    }
 }
 
 void listen_close(int fd)

@@ -26,7 +26,8 @@
 #define TURN_SHORT (128 << 10)
 #define HURRY 20
 
-#define ACCEPT_PAUSE 100 /* ms, when no more sockets can be had */
+#define ACCEPT_PAUSE 100  /* ms, when no more sockets can be had */
+#define ACCEPT_REST 65536 /* connections that may wait when a listener is left */
 
 const struct loop_engine *loop_choose(unsigned choice, char *problem, size_t size)
 {
@@ -107,13 +108,28 @@ static void drop_source(struct loop *loop, struct loop_source **link)
     source->fd = -1;
 }
 
+/* Take what waits: there may be nobody else who would. */
+static void accept_rest(struct loop_source *source)
+{
+    for (int left = ACCEPT_REST; left > 0; left--) {
+        int fd = accept4(source->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+
+        if (fd >= 0)
+            source->accepted(source->arg, fd);
+        else if (errno != EINTR && errno != ECONNABORTED)
+            return;
+    }
+}
+
 void loop_unlisten(struct loop *loop)
 {
     for (struct loop_source **link = &loop->sources; *link != NULL;) {
-        if ((*link)->listening)
+        if ((*link)->listening) {
+            accept_rest(*link);
             drop_source(loop, link);
-        else
+        } else {
             link = &(*link)->next;
+        }
     }
     timers_remove(&loop->timers, &loop->accept_pause);
 }

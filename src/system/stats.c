@@ -142,6 +142,28 @@ void stats_attach(struct segment *segment, unsigned id, unsigned slot)
     take(&table_of(segment)->rows[id], STATS_WORKER, slot);
 }
 
+void stats_resume(struct segment *segment)
+{
+    stats_mine = &table_of(segment)->rows[0];
+}
+
+bool stats_counts_in(const struct segment *segment)
+{
+    const struct table *table = table_of(segment);
+
+    return stats_mine >= table->rows && stats_mine < table->rows + stats_rows(segment);
+}
+
+uint64_t stats_turns(const struct segment *segment, unsigned id)
+{
+    const struct stats_row *row = &table_of(segment)->rows[id];
+    uint64_t turns = 0;
+
+    for (unsigned bucket = 0; bucket < STATS_BUCKETS; bucket++)
+        turns += shared_load(&row->durations[STATS_turn_time].buckets[bucket]);
+    return turns;
+}
+
 void stats_detach(void)
 {
     stats_mine = &unseen;
