@@ -8,11 +8,11 @@
 #include <unistd.h>
 
 #include "base/log.h"
-#include "base/title.h"
 #include "config.h"
 #include "process/check.h"
 #include "process/control.h"
 #include "process/master.h"
+#include "process/takeover.h"
 #include "system/commandline.h"
 #include "system/config.h"
 #include "system/configfile.h"
@@ -83,11 +83,9 @@ static int print(const struct config *config)
     return EXIT_FAILURE;
 }
 
-/* What is to be done with a configuration. */
-static int act(const struct commandline *commandline, struct config *config, char **argv)
+/* What is to be done with a configuration, but for being the server. */
+static int act(const struct commandline *commandline, const struct config *config)
 {
-    static const enum log_level levels[] = { LOG_LEVEL_ERROR, LOG_LEVEL_WARN, LOG_LEVEL_NOTICE,
-                                             LOG_LEVEL_INFO, LOG_LEVEL_DEBUG };
     char problem[1024];
 
     if (commandline->task == COMMANDLINE_SIGNAL)
@@ -96,13 +94,22 @@ static int act(const struct commandline *commandline, struct config *config, cha
         return print(config);
     if (check_config(config, problem, sizeof(problem)))
         return refuse(commandline, config, problem);
-    if (commandline->task == COMMANDLINE_CHECK)
-        return report(commandline, config);
-    title_init(argv);
-    log_set_level(levels[config->log_level]);
+    return report(commandline, config);
+}
+
+/* Be the server. ${config} is given away. */
+static int serve(const struct commandline *commandline, struct config *config, char **argv)
+{
+    char problem[1024];
+
+    if (check_config(config, problem, sizeof(problem))) {
+        int code = refuse(commandline, config, problem);
+        config_free(config);
+        return code;
+    }
     if (commandline->foreground)
         log_to_stderr_dated();
-    return master_run(config, !commandline->foreground);
+    return master_run(commandline, config, argv);
 }
 
 static int run(const struct commandline *commandline, char **argv)
@@ -120,7 +127,9 @@ static int run(const struct commandline *commandline, char **argv)
         log_error("%s", problem);
         return EXIT_FAILURE;
     }
-    int code = act(commandline, config, argv);
+    if (commandline->task == COMMANDLINE_RUN)
+        return serve(commandline, config, argv);
+    int code = act(commandline, config);
     config_free(config);
     return code;
 }
@@ -130,6 +139,7 @@ int main(int argc, char **argv)
     char problem[1024];
 
     tidy_inheritance();
+    takeover_begin(); /* from now on, what goes wrong is the old master's to know */
     struct commandline *commandline = commandline_read(argc, argv, problem, sizeof(problem));
     if (commandline == NULL) {
         log_error("%s", problem);

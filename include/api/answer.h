@@ -18,7 +18,8 @@
 struct api {
     const struct config *config;
     struct store *store;
-    bool draining; /* the server is stopping */
+    bool draining; /* connections end with their next answer */
+    bool leaving;  /* the server is stopping: nobody should come any more */
 };
 
 /* One answer, from the request to its last byte. Endpoints fill it in; whoever speaks the

@@ -9,13 +9,14 @@
  */
 
 /**
- * daemonize_begin(void):
- * Go on as a daemon: in a session of its own, in /, with standard input on /dev/null. Only the
+ * daemonize_begin(last):
+ * Go on as a daemon: in a session of its own, in /, with standard input on /dev/null and
+ * descriptors up to ${last}, or standard error, and no others. Only the
  * daemon returns, with a descriptor for daemonize_ready; the process that called waits for
  * that, and exits with 0, or with the daemon's exit code if it ends before. Returns -1 with
  * errno, in the caller, if it cannot be done.
  */
-int daemonize_begin(void);
+int daemonize_begin(int last);
 
 /**
  * daemonize_detach(keep_stderr):

@@ -20,7 +20,8 @@ struct heritage {
     int slot;                /* which of the workers it is, from 0 */
     int cpu;                 /* the core it runs on; -1: any */
     struct cpu_list cpus;    /* the cores of all workers: its helpers may run on them */
-    int ready_fd;            /* a byte written here says that it serves */
+    int ready_fd;            /* its process id (pid_t) written here says that it serves */
+    int heartbeat;           /* a turn of its loop is due after so many ms; -1: whenever */
     int master_fd;           /* reads its end when the master is gone */
 };
 

@@ -1,6 +1,7 @@
 #ifndef PROCESS_PIDFILE_H
 #define PROCESS_PIDFILE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
 
@@ -33,6 +34,12 @@ int pidfile_write(struct pidfile *pidfile);
  * -1 with errno.
  */
 int pidfile_move(struct pidfile *pidfile, const char *path);
+
+/**
+ * pidfile_is_at(pidfile, path):
+ * Whether its name is ${path}.
+ */
+bool pidfile_is_at(const struct pidfile *pidfile, const char *path);
 
 /**
  * pidfile_remove(pidfile):

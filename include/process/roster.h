@@ -19,11 +19,30 @@ struct roster;
 
 /**
  * roster_new(config, workers):
- * Make the segment for ${config}, with numbers for ${workers} at once
- * and as many that are replaced, and this process its master. NULL after a message. To be given
- * to roster_free.
+ * Make the segment for ${config}, with numbers for ${workers} at once and for some generations
+ * of them that drain, and this process its master, which counts there from now on. NULL after a
+ * message. To be given to roster_free.
  */
 struct roster *roster_new(const struct config *config, size_t workers);
+
+/**
+ * roster_share(roster):
+ * ${roster} once more, to be given to roster_free by itself.
+ */
+struct roster *roster_share(struct roster *roster);
+
+/**
+ * roster_count_here(roster):
+ * Let this process, the master, count in the segment of ${roster} again, instead of another's.
+ */
+void roster_count_here(const struct roster *roster);
+
+/**
+ * roster_size(roster), roster_room(roster):
+ * How many numbers there are; how many of them no process has.
+ */
+size_t roster_size(const struct roster *roster);
+size_t roster_room(const struct roster *roster);
 
 /**
  * roster_segment(roster):
@@ -52,7 +71,7 @@ void roster_leave(struct roster *roster, pid_t pid);
 
 /**
  * roster_free(roster):
- * Let go of the segment, in this process; NULL is fine.
+ * Let go of the segment, in this process, unless it is shared still; NULL is fine.
  */
 void roster_free(struct roster *roster);
 

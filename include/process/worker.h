@@ -13,7 +13,8 @@ enum {
 /**
  * worker_run(heritage):
  * Be a worker, in a process of its own, until told to stop (TERM, INT: at once; QUIT: when all
- * answers are out) or until the master is gone (as QUIT). Reopens its log on USR1. Returns the
+ * answers are out) or until the master is gone (as QUIT). Reopens its log on USR1. Says in
+ * /health that the server is stopping from WINCH on, or when the master is gone. Returns the
  * exit code.
  */
 int worker_run(const struct heritage *heritage);

@@ -9,7 +9,7 @@ enum answer_state health_begin(struct api *api, const struct request *request,
                                struct answer *answer)
 {
     (void)request;
-    if (api->draining)
+    if (api->leaving)
         failure_set(&answer->failure, 503, NULL, "the server is stopping");
     else if (!root_present(api->store->root))
         failure_set(&answer->failure, 503, NULL, "the data directory is missing or empty");

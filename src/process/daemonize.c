@@ -36,12 +36,12 @@ static void blank(int fd)
     }
 }
 
-int daemonize_begin(void)
+int daemonize_begin(int last)
 {
     int word[2];
 
     /* What the caller has left open is not the daemon's. */
-    close_range(STDERR_FILENO + 1, ~0U, 0);
+    close_range((unsigned)(last > STDERR_FILENO ? last : STDERR_FILENO) + 1, ~0U, 0);
     if (pipe2(word, O_CLOEXEC))
         return -1;
     pid_t daemon = fork();

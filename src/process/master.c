@@ -6,8 +6,6 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -15,469 +13,276 @@
 #include "base/log.h"
 #include "base/sig.h"
 #include "base/title.h"
+#include "process/check.h"
 #include "process/daemonize.h"
 #include "process/errorlog.h"
-#include "process/heritage.h"
+#include "process/generation.h"
+#include "process/notify.h"
 #include "process/pidfile.h"
-#include "process/roster.h"
+#include "process/reload.h"
+#include "process/setup.h"
+#include "process/takeover.h"
+#include "process/upgrade.h"
 #include "process/worker.h"
 #include "system/listen.h"
-#include "system/stats.h"
 
-/* Crashes by itself within this time that make a slot wait before it gets another worker, and
- * workers in a row that are killed before they serve. */
-#define CRASHES_MAX 5
-#define CRASHES_WITHIN 10000 /* ms */
-#define BACKOFF_FIRST 500
-#define BACKOFF_LONGEST 30000
-
-/* Descriptors that a worker needs beside its connections and files. */
-#define SPARE_FDS 64
-
-struct slot {
-    pid_t pid; /* 0: none */
-    int cpu;
-    int ready_fd; /* where the worker will say that it serves; else -1 */
-    unsigned crashes;
-    unsigned killed_early; /* in a row, before they served */
-    uint64_t first_crash;  /* clock_ms */
-    uint64_t backoff;      /* ms to wait the next time */
-    uint64_t start_at;     /* when it is to be started; 0: not */
-    bool served;           /* the worker has said that it serves */
-    bool replaced;         /* it had a worker before */
-    bool hopeless;         /* not to be started again */
-    bool reopen;           /* to be told to reopen its log once it serves */
-};
-
-struct master {
-    const struct config *config;
-    const struct loop_engine *engine;
-    int daemon_fd;  /* for daemonize_ready; -1: in the foreground, or said */
-    bool announced; /* that all serve */
-    bool background;
-    struct pidfile *pidfile; /* NULL: none */
-    int death[2];            /* a pipe whose end workers see when we are gone */
-    size_t listener_count;
-    int *listeners;
-    struct cpu_list cpus;
-    size_t slot_count;
-    struct slot *slots;
-    struct roster *roster;
-    bool stopping;
-};
-
-static uint64_t least(uint64_t a, uint64_t b)
-{
-    return a < b ? a : b;
-}
-
-/* Mappings that a process may have, but for some for the program itself. */
-static uint64_t mappings_allowed(void)
-{
-    FILE *file = fopen("/proc/sys/vm/max_map_count", "re");
-    unsigned long long count = 65530;
-
-    if (file != NULL) {
-        if (fscanf(file, "%llu", &count) != 1)
-            count = 65530;
-        fclose(file);
-    }
-    return count > 2048 ? count - 1024 : count / 2;
-}
+/* Generations that may drain at once; a reload waits until they are fewer. */
+#define OLD_MAX 64
 
 /*
- * As many files as the hard limit allows; where they are too few for what is configured,
- * connections, series and mapped files share them: kept files must not leave none for
- * connections.
+ * All that happens to the master is noted by what it polls (signals, words of workers and of
+ * other masters, the clock); what follows from it is decided in one place, advance(). At most
+ * one of these is under way: the start, a reload, an upgrade, the end.
  */
-static void fit_limits(struct config *config)
+struct master {
+    const struct commandline *commandline;
+    bool background;
+    int daemon_fd; /* for daemonize_ready; -1: in the foreground, or said */
+    struct parent parent;
+    int death[2];            /* a pipe whose end workers see when we are gone */
+    struct pidfile *pidfile; /* NULL: none */
+    struct sockets *stock;   /* that we were started with */
+    struct generation *current;
+    struct generation *next; /* a reload is under way */
+    struct generation *old[OLD_MAX];
+    size_t old_count;
+    struct upgrade *upgrade;
+    int takeover_fd;    /* to the master that we are to replace; -1: none */
+    bool takeover_said; /* to it, that all serve */
+    bool announced;     /* to others */
+    bool reload_wanted;
+    bool upgrade_wanted;
+    bool stopping;
+    bool succeeded;    /* by a new master */
+    bool failed;       /* so that the exit code says so */
+    uint64_t drain_at; /* clock_ms: when QUIT is to have its effect; 0: not waiting for that */
+    unsigned watchdog; /* ms between two signs of life for the service manager; 0: none */
+    uint64_t watchdog_at;
+};
+
+static const struct config *config_of(const struct master *master)
 {
-    uint64_t need =
-        config->max_connections + config->max_mapped + config->max_series + SPARE_FDS;
-    uint64_t mappings = mappings_allowed(), files;
-    struct rlimit limit;
-
-    if (config->max_mapped > mappings)
-        config->max_mapped = mappings;
-    if (getrlimit(RLIMIT_NOFILE, &limit))
-        return;
-    limit.rlim_cur = limit.rlim_max;
-    setrlimit(RLIMIT_NOFILE, &limit);
-    if (limit.rlim_cur >= need)
-        return;
-
-    files = limit.rlim_cur > 2 * SPARE_FDS ? limit.rlim_cur - SPARE_FDS : limit.rlim_cur / 2;
-    config->max_connections = least(config->max_connections, files / 2 + 1);
-    config->max_series = least(config->max_series, files / 8 + 1);
-    config->max_mapped = least(config->max_mapped, files / 4 + 1);
-    log_warn(
-        "a process may open %llu files, of %llu that the configuration asks for: going on with "
-        "max_connections %llu, max_series %llu, max_mapped %llu (ulimit -n raises the limit)",
-        (unsigned long long)limit.rlim_cur, (unsigned long long)need,
-        (unsigned long long)config->max_connections, (unsigned long long)config->max_series,
-        (unsigned long long)config->max_mapped);
+    return generation_setup(master->current)->config;
 }
 
-static int open_listeners(struct master *master)
+static void sooner(int *wait, int ms)
 {
-    const struct config_list *addresses = &master->config->listen;
-    char problem[512];
-
-    master->listeners = calloc(addresses->count, sizeof(int));
-    if (master->listeners == NULL)
-        return -1;
-    for (size_t i = 0; i < addresses->count; i++) {
-        int fd = listen_open(addresses->items[i], (int)master->config->backlog, problem,
-                             sizeof(problem));
-
-        if (fd < 0) {
-            log_error("%s", problem);
-            return -1;
-        }
-        master->listeners[master->listener_count++] = fd;
-    }
-    return 0;
+    if (ms >= 0 && (*wait < 0 || ms < *wait))
+        *wait = ms;
 }
 
-/* Which engine all workers use. */
-static int choose_engine(struct master *master)
+/* In a child: close what is the master's alone. */
+static void leave_master(void *arg, const struct setup *mine)
 {
-    char problem[256];
+    struct master *master = arg;
+    struct generation *others[] = { master->current, master->next };
 
-    master->engine = loop_choose((unsigned)master->config->engine, problem, sizeof(problem));
-    if (master->engine == NULL)
-        log_error("engine: io_uring cannot be used here: %s", problem);
-    else if (problem[0] != '\0')
-        log_notice("the engine is epoll, since io_uring cannot be used here: %s", problem);
-    return master->engine == NULL ? -1 : 0;
-}
-
-static int make_slots(struct master *master)
-{
-    const struct config *config = master->config;
-    struct cpu_list cpus;
-
-    if (cpu_allowed(&cpus)) {
-        log_error("cannot find out which cores there are: %m");
-        return -1;
-    }
-    if (config->cpus[0] != '\0')
-        cpu_parse(slice_of(config->cpus), &cpus);
-    master->cpus = cpus;
-    master->slot_count = config->workers == 0 ? cpus.count : config->workers;
-    master->slots = calloc(master->slot_count, sizeof(struct slot));
-    if (master->slots == NULL)
-        return -1;
-    for (size_t i = 0; i < master->slot_count; i++)
-        master->slots[i] = (struct slot){ .cpu = cpus.cpus[i % cpus.count],
-                                          .ready_fd = -1,
-                                          .start_at = 1,
-                                          .backoff = BACKOFF_FIRST };
-    return 0;
-}
-
-/* In the child: keep only what is a worker's, and be one. */
-static _Noreturn void become_worker(struct master *master, size_t place, unsigned id,
-                                    int ready_fd)
-{
-    struct heritage heritage = {
-        .config = master->config,
-        .engine = master->engine,
-        .listener_count = master->listener_count,
-        .listeners = master->listeners,
-        .segment = roster_segment(master->roster),
-        .id = id,
-        .slot = (int)place,
-        .cpu = master->slots[place].cpu,
-        .cpus = master->cpus,
-        .ready_fd = ready_fd,
-        .master_fd = master->death[0],
-    };
-
-    sig_reset();
     close(master->death[1]);
     if (master->daemon_fd >= 0)
         close(master->daemon_fd);
-    for (size_t i = 0; i < master->slot_count; i++) {
-        if (master->slots[i].ready_fd >= 0)
-            close(master->slots[i].ready_fd);
+    if (master->takeover_fd >= 0)
+        close(master->takeover_fd);
+    if (upgrade_fd(master->upgrade) >= 0)
+        close(upgrade_fd(master->upgrade));
+    sockets_drop_others(master->stock, mine->sockets);
+    for (size_t i = 0; i < sizeof(others) / sizeof(*others); i++) {
+        if (others[i] == NULL || generation_setup(others[i]) == mine)
+            continue;
+        generation_part(others[i]);
+        sockets_drop_others(generation_setup(others[i])->sockets, mine->sockets);
     }
-    int code = worker_run(&heritage);
-    roster_free(master->roster);
-    free(master->slots);
-    free(master->listeners);
-    exit(code);
+    for (size_t i = 0; i < master->old_count; i++)
+        generation_part(master->old[i]);
+    errorlog_follow(mine->config, config_of(master), master->background);
 }
 
-static void back_off(struct slot *slot)
+/* --- Saying where we are */
+
+static bool has_fd(const struct sockets *sockets, int fd)
 {
-    slot->start_at = clock_ms() + slot->backoff;
-    slot->backoff = 2 * slot->backoff > BACKOFF_LONGEST ? BACKOFF_LONGEST : 2 * slot->backoff;
+    for (size_t i = 0; sockets != NULL && i < sockets_count(sockets); i++) {
+        if (sockets_fd(sockets, i) == fd)
+            return true;
+    }
+    return false;
 }
 
-static void start_worker(struct master *master, size_t place)
+/* Log the sockets of ${sockets} that are not in ${others}. */
+static void log_sockets(const char *what, const struct sockets *sockets,
+                        const struct sockets *others)
 {
-    struct slot *slot = &master->slots[place];
-    unsigned id = roster_free_id(master->roster);
-    int ready[2];
+    char name[LISTEN_NAME];
 
-    slot->start_at = 0;
-    if (id == 0) {
-        log_error("cannot start worker %zu: too many are not gone yet", place);
-        back_off(slot);
-        return;
+    for (size_t i = 0; i < sockets_count(sockets); i++) {
+        int fd = sockets_fd(sockets, i);
+
+        if (!has_fd(others, fd))
+            log_notice("%s %s", what, listen_name(fd, name));
     }
-    if (pipe2(ready, O_CLOEXEC)) {
-        log_error("cannot start worker %zu: %m", place);
-        back_off(slot);
-        return;
-    }
-    pid_t pid = fork();
-    if (pid == 0) {
-        close(ready[0]);
-        become_worker(master, place, id, ready[1]);
-    }
-    close(ready[1]);
-    if (pid < 0) {
-        log_error("cannot start worker %zu: %m", place);
-        close(ready[0]);
-        back_off(slot);
-        return;
-    }
-    roster_enter(master->roster, id, pid);
-    stats_add(STATS_restarts, slot->replaced);
-    slot->replaced = true;
-    slot->pid = pid;
-    slot->ready_fd = ready[0];
-    if (master->announced)
-        log_notice("worker %zu is replaced by process %d", place, (int)pid);
 }
 
-static bool all_ready(const struct master *master)
+static void show_title(const struct master *master)
 {
-    for (size_t i = 0; i < master->slot_count; i++) {
-        if (!master->slots[i].served)
-            return false;
-    }
-    return true;
+    char name[LISTEN_NAME];
+
+    title_set("master %s",
+              listen_name(sockets_fd(generation_setup(master->current)->sockets, 0), name));
+}
+
+static void log_serving(const struct master *master)
+{
+    const struct setup *setup = generation_setup(master->current);
+
+    log_notice("%zu worker%s serving %s", setup->workers, setup->workers == 1 ? " is" : "s are",
+               setup->config->data);
+    notify_send("READY=1\nMAINPID=%d\nSTATUS=%zu worker%s serving %s", (int)getpid(),
+                setup->workers, setup->workers == 1 ? " is" : "s are", setup->config->data);
 }
 
 static void announce(struct master *master)
 {
     master->announced = true;
-    log_notice("%zu worker%s serving %s", master->slot_count,
-               master->slot_count == 1 ? " is" : "s are", master->config->data);
+    generation_settle(master->current);
+    log_serving(master);
     if (master->daemon_fd >= 0)
         daemonize_ready(master->daemon_fd);
     master->daemon_fd = -1;
 }
 
-/* A worker has said that it serves, or died before it could. */
-static void hear_ready(struct master *master, struct slot *slot)
-{
-    char byte;
-    ssize_t n = read(slot->ready_fd, &byte, 1);
+/* --- Reload */
 
-    close(slot->ready_fd);
-    slot->ready_fd = -1;
-    if (n <= 0)
-        return; /* its death will be seen by wait */
-    slot->served = true;
-    slot->killed_early = 0;
-    slot->backoff = BACKOFF_FIRST;
-    if (slot->reopen)
-        kill(slot->pid, SIGUSR1);
-    slot->reopen = false;
-    if (all_ready(master) && !master->announced && !master->stopping)
-        announce(master);
+static void retire(struct master *master, struct generation *generation)
+{
+    generation_drain(generation);
+    master->old[master->old_count++] = generation;
 }
 
-/* Whether somebody else ended the process: that says nothing about the program. */
-static bool was_killed(int status)
+static void stay(const struct master *master)
 {
-    return WIFSIGNALED(status) && (WTERMSIG(status) == SIGKILL || WTERMSIG(status) == SIGTERM ||
-                                   WTERMSIG(status) == SIGINT || WTERMSIG(status) == SIGHUP);
+    roster_count_here(generation_setup(master->current)->roster);
+    log_error("reload: it failed; the configuration of before stays in force");
+    notify_send("READY=1");
 }
 
-static void describe_end(size_t place, pid_t pid, int status)
+static void begin_reload(struct master *master)
 {
-    if (WIFSIGNALED(status))
-        log_error("worker %zu (pid %d) died of signal %d (%s)%s", place, (int)pid,
-                  WTERMSIG(status), strsignal(WTERMSIG(status)),
-                  WCOREDUMP(status) ? ", core dumped" : "");
-    else
-        log_error("worker %zu (pid %d) ended with exit code %d", place, (int)pid,
-                  WEXITSTATUS(status));
+    master->reload_wanted = false;
+    notify_reloading();
+    struct setup *setup = reload_prepare(master->commandline, generation_setup(master->current),
+                                         master->stock, master->background);
+    if (setup != NULL && (master->next = generation_new(setup, &master->parent)) == NULL)
+        setup_free(setup);
+    if (master->next == NULL)
+        stay(master);
 }
 
-/* Decide what becomes of the slot of a worker that is gone. */
-static void bury_worker(struct master *master, size_t place, int status)
+static void give_up_reload(struct master *master)
 {
-    struct slot *slot = &master->slots[place];
-    uint64_t now = clock_ms();
+    retire(master, master->next);
+    master->next = NULL;
+    stay(master);
+}
 
-    /* It may have said that it serves since we last heard. */
-    slot->reopen = false;
-    if (slot->ready_fd >= 0)
-        hear_ready(master, slot);
-    bool served = slot->served;
+/* The new workers serve: let the old ones go. */
+static void commit_reload(struct master *master)
+{
+    struct generation *before = master->current;
+    const struct setup *now = generation_setup(master->next);
+
+    errorlog_follow(now->config, generation_setup(before)->config, master->background);
+    log_sockets("listening on", now->sockets, generation_setup(before)->sockets);
+    log_sockets("no longer listening on", generation_setup(before)->sockets, now->sockets);
+    master->current = master->next;
+    master->next = NULL;
+    generation_settle(master->current);
+    retire(master, before);
+    show_title(master);
+    log_notice("reloaded");
+    log_serving(master);
+}
+
+static void advance_reload(struct master *master)
+{
+    if (generation_failed(master->next))
+        give_up_reload(master);
+    else if (generation_serves(master->next))
+        commit_reload(master);
+}
+
+/* --- Upgrade, as the old master */
+
+static void begin_upgrade(struct master *master)
+{
+    master->upgrade_wanted = false;
+    if (upgrade_begin(master->upgrade, generation_setup(master->current)->sockets,
+                      master->stock))
+        log_error("upgrade: it failed; going on as before");
+}
+
+/* The pid file's other name, while a new master takes its own. */
+static int move_pidfile(struct master *master, bool away)
+{
+    const char *path = config_of(master)->pid_file;
+    char *other;
+
+    if (master->pidfile == NULL)
+        return 0;
+    if (asprintf(&other, "%s.oldbin", path) < 0)
+        return -1;
+    int failed = pidfile_move(master->pidfile, away ? other : path);
+    if (failed)
+        log_error("cannot rename the pid file %s: %m", away ? path : other);
+    free(other);
+    return failed;
+}
+
+static void end_failed_upgrade(struct master *master)
+{
+    upgrade_reset(master->upgrade);
+    if (master->pidfile != NULL && !pidfile_is_at(master->pidfile, config_of(master)->pid_file))
+        move_pidfile(master, false);
     if (!master->stopping)
-        describe_end(place, slot->pid, status);
-    slot->pid = 0;
-    slot->served = false;
-    if (master->stopping)
-        return;
-
-    if (WIFEXITED(status) && WEXITSTATUS(status) == WORKER_EXIT_HOPELESS) {
-        log_error("worker %zu is not started again: it says that it cannot work", place);
-        slot->hopeless = true;
-        return;
-    }
-    /* Again and again before it serves: that may be for want of memory. */
-    if (was_killed(status) && (served || ++slot->killed_early < CRASHES_MAX)) {
-        slot->start_at = now;
-        return;
-    }
-    if (slot->crashes == 0 || now - slot->first_crash > CRASHES_WITHIN) {
-        slot->crashes = 0;
-        slot->first_crash = now;
-    }
-    slot->crashes++;
-    if (served && slot->crashes < CRASHES_MAX) {
-        slot->start_at = now;
-        return;
-    }
-    log_error("worker %zu keeps failing: the next one starts in %llu ms", place,
-              (unsigned long long)slot->backoff);
-    back_off(slot);
+        log_error("upgrade: it failed; going on as before");
 }
 
-static void reap(struct master *master)
+/* The new master serves, on the same sockets. */
+static void be_succeeded(struct master *master)
 {
-    int status;
-    pid_t pid;
-
-    while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
-        roster_leave(master->roster, pid);
-        for (size_t i = 0; i < master->slot_count; i++) {
-            if (master->slots[i].pid == pid)
-                bury_worker(master, i, status);
-        }
-    }
+    log_notice("upgrade: process %d has taken over; finishing what is under way",
+               (int)upgrade_pid(master->upgrade));
+    notify_send("MAINPID=%d", (int)upgrade_pid(master->upgrade));
+    master->succeeded = master->stopping = true;
+    sockets_lend(generation_setup(master->current)->sockets);
+    generation_drain(master->current);
+    upgrade_reset(master->upgrade);
 }
 
-static void tell_workers(const struct master *master, int signo)
+static void advance_upgrade(struct master *master)
 {
-    for (size_t i = 0; i < master->slot_count; i++) {
-        if (master->slots[i].pid > 0)
-            kill(master->slots[i].pid, signo);
+    switch (upgrade_state(master->upgrade)) {
+    case UPGRADE_READY:
+        if (move_pidfile(master, true))
+            upgrade_cancel(master->upgrade);
+        else
+            upgrade_go(master->upgrade);
+        break;
+    case UPGRADE_DONE:
+        be_succeeded(master);
+        break;
+    case UPGRADE_FAILED:
+        end_failed_upgrade(master);
+        break;
+    default:
+        break;
     }
 }
 
-/* The master first, so that the file is its. A worker that cannot hear signals yet is told when
- * it can. */
-static void reopen_log(struct master *master)
-{
-    if (config_error_log(master->config) != CONFIG_ERROR_LOG_FILE) {
-        log_notice("USR1: there is no log file to open again");
-        return;
-    }
-    if (log_reopen() == 0)
-        log_notice("the error log is opened again");
-    for (size_t i = 0; i < master->slot_count; i++) {
-        struct slot *slot = &master->slots[i];
-
-        if (slot->pid > 0 && slot->served)
-            kill(slot->pid, SIGUSR1);
-        slot->reopen = slot->pid > 0 && !slot->served;
-    }
-}
-
-/* Open sockets would take connections that nobody serves any more. */
-static void close_listeners(struct master *master)
-{
-    while (master->listener_count > 0)
-        listen_close(master->listeners[--master->listener_count]);
-}
-
-static void handle_signals(struct master *master)
-{
-    sig_collect();
-    bool term = sig_take(SIGTERM), interrupt = sig_take(SIGINT), quit = sig_take(SIGQUIT);
-    bool hangup = sig_take(SIGHUP);
-    bool stop = term || interrupt || (hangup && !master->background);
-
-    if (sig_take(SIGCHLD))
-        reap(master);
-    if (hangup && master->background)
-        log_notice("HUP means nothing to tickd: it has no configuration file to read again");
-    if (sig_take(SIGUSR1))
-        reopen_log(master);
-    if (sig_take(SIGUSR2))
-        log_notice("USR2 means nothing to tickd yet");
-    if (!stop && !quit)
-        return;
-    if (!master->stopping || stop)
-        log_notice(stop ? "stopping" : "finishing what is under way, then stopping");
-    master->stopping = true;
-    close_listeners(master);
-    tell_workers(master, stop ? SIGTERM : SIGQUIT);
-}
-
-/* Start what is due. Returns the milliseconds until the next is; -1 if none is waited for. */
-static int start_due(struct master *master)
-{
-    uint64_t now = clock_ms(), next = UINT64_MAX;
-
-    for (size_t i = 0; i < master->slot_count; i++) {
-        struct slot *slot = &master->slots[i];
-
-        if (slot->start_at != 0 && slot->start_at <= now)
-            start_worker(master, i);
-        if (slot->start_at != 0 && slot->start_at < next)
-            next = slot->start_at;
-    }
-    return next == UINT64_MAX ? -1 : next > now ? (int)(next - now) : 0;
-}
-
-/* Whether there is nothing left to be master of. */
-static bool is_done(const struct master *master)
-{
-    bool none = true, hope = false;
-
-    for (size_t i = 0; i < master->slot_count; i++) {
-        none &= master->slots[i].pid == 0;
-        hope |= !master->slots[i].hopeless;
-    }
-    return none && (master->stopping || !hope);
-}
-
-static void wait_and_act(struct master *master, struct pollfd *polls, int signal_fd)
-{
-    int wait = master->stopping ? -1 : start_due(master);
-    nfds_t count = 0;
-
-    polls[count++] = (struct pollfd){ .fd = signal_fd, .events = POLLIN };
-    for (size_t i = 0; i < master->slot_count; i++) {
-        if (master->slots[i].ready_fd >= 0)
-            polls[count++] =
-                (struct pollfd){ .fd = master->slots[i].ready_fd, .events = POLLIN };
-    }
-    if (poll(polls, count, wait) <= 0)
-        return;
-    for (nfds_t p = 1; p < count; p++) {
-        for (size_t i = 0; polls[p].revents != 0 && i < master->slot_count; i++) {
-            if (master->slots[i].ready_fd == polls[p].fd)
-                hear_ready(master, &master->slots[i]);
-        }
-    }
-    handle_signals(master);
-}
+/* --- Upgrade, as the new master */
 
 /* Nobody else may be master with this pid file. */
-static int lock_pidfile(struct master *master)
+static int lock_pidfile(struct master *master, const struct config *config)
 {
-    const char *path = master->config->pid_file;
+    const char *path = config->pid_file;
     char problem[512];
 
     if (path[0] == '\0')
@@ -488,80 +293,382 @@ static int lock_pidfile(struct master *master)
     return master->pidfile == NULL ? -1 : 0;
 }
 
-/* Say who we are, in the pid file, and from now on speak to the log. */
-static int go_public(const struct master *master)
+static int write_pidfile(const struct master *master, const struct config *config)
 {
-    if (master->pidfile != NULL && pidfile_write(master->pidfile)) {
-        log_error("cannot write the pid file %s: %m", master->config->pid_file);
-        return -1;
-    }
-    return errorlog_open(master->config, master->background);
+    if (master->pidfile == NULL || pidfile_write(master->pidfile) == 0)
+        return 0;
+    log_error("cannot write the pid file %s: %m", config->pid_file);
+    return -1;
 }
 
-static int supervise(struct master *master)
+/* This master is not to be: the old one goes on. */
+static void give_up_start(struct master *master)
+{
+    master->stopping = master->failed = true;
+    generation_drain(master->current);
+}
+
+static void take_over(struct master *master)
+{
+    if (lock_pidfile(master, config_of(master)) || write_pidfile(master, config_of(master))) {
+        give_up_start(master);
+        return;
+    }
+    sockets_claim(master->stock);
+    takeover_done(master->takeover_fd);
+    master->takeover_fd = -1;
+    master->takeover_said = false;
+    announce(master);
+}
+
+/* --- The end */
+
+static void stop(struct master *master)
+{
+    log_notice("stopping");
+    notify_send("STOPPING=1");
+    master->stopping = true;
+    master->failed |= master->takeover_fd >= 0;
+    master->drain_at = 0;
+    upgrade_cancel(master->upgrade);
+    generation_stop(master->current);
+    if (master->next != NULL)
+        generation_stop(master->next);
+    for (size_t i = 0; i < master->old_count; i++)
+        generation_stop(master->old[i]);
+}
+
+static void drain(struct master *master)
+{
+    master->drain_at = 0;
+    generation_drain(master->current);
+}
+
+/* First let those know who ask whether they should come, then close the doors. Told so again,
+ * do not wait. */
+static void quit(struct master *master)
+{
+    uint64_t delay = config_of(master)->drain_delay;
+
+    if (master->stopping) {
+        if (master->drain_at != 0)
+            drain(master);
+        return;
+    }
+    log_notice("finishing what is under way, then stopping");
+    notify_send("STOPPING=1");
+    master->stopping = true;
+    upgrade_cancel(master->upgrade);
+    if (master->next != NULL)
+        generation_drain(master->next);
+    if (master->takeover_fd >= 0) { /* the server goes on without us */
+        master->failed = true;
+        drain(master);
+        return;
+    }
+    generation_leave(master->current);
+    if (delay > 0 && master->announced)
+        master->drain_at = clock_ms() + delay;
+    else
+        drain(master);
+}
+
+/* Whether there is nothing left to be master of. */
+static bool is_done(const struct master *master)
+{
+    return generation_empty(master->current) && master->drain_at == 0 && master->next == NULL &&
+           master->old_count == 0 && upgrade_state(master->upgrade) == UPGRADE_IDLE &&
+           (master->stopping || generation_hopeless(master->current));
+}
+
+/* --- What happens */
+
+static void reap(struct master *master)
+{
+    int status;
+    pid_t pid;
+
+    while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+        upgrade_reap(master->upgrade, pid);
+        generation_reap(master->current, pid, status);
+        if (master->next != NULL)
+            generation_reap(master->next, pid, status);
+        for (size_t i = 0; i < master->old_count; i++)
+            generation_reap(master->old[i], pid, status);
+    }
+}
+
+/* The master first, so that the file is its. */
+static void reopen_log(struct master *master)
+{
+    if (config_error_log(config_of(master)) != CONFIG_ERROR_LOG_FILE) {
+        log_notice("USR1: there is no log file to open again");
+        return;
+    }
+    if (log_reopen() == 0)
+        log_notice("the error log is opened again");
+    generation_reopen(master->current);
+    if (master->next != NULL)
+        generation_reopen(master->next);
+    for (size_t i = 0; i < master->old_count; i++)
+        generation_reopen(master->old[i]);
+}
+
+static void handle_hangup(struct master *master)
+{
+    if (master->commandline->file != NULL) {
+        log_notice("HUP: reading %s again", master->commandline->file);
+        master->reload_wanted = true;
+    } else if (master->background) {
+        log_notice("HUP means nothing to tickd: it has no configuration file to read again");
+    } else {
+        stop(master);
+    }
+}
+
+static void handle_signals(struct master *master)
+{
+    sig_collect();
+    bool term = sig_take(SIGTERM), interrupt = sig_take(SIGINT);
+
+    if (sig_take(SIGCHLD))
+        reap(master);
+    if (sig_take(SIGUSR1))
+        reopen_log(master);
+    if (term || interrupt)
+        stop(master);
+    if (sig_take(SIGQUIT))
+        quit(master);
+    if (sig_take(SIGHUP) && (!master->stopping || master->commandline->file == NULL))
+        handle_hangup(master);
+    if (sig_take(SIGUSR2) && !master->stopping) {
+        log_notice("USR2: a new binary is to take over");
+        master->upgrade_wanted = true;
+    }
+}
+
+/* Ping the service manager, unless a worker is stuck: then it does what it is told to do. */
+static void keep_watch(struct master *master)
+{
+    uint64_t now = clock_ms();
+
+    if (master->watchdog == 0 || master->stopping || now < master->watchdog_at)
+        return;
+    master->watchdog_at = now + master->watchdog;
+    if (generation_alive(master->current))
+        notify_send("WATCHDOG=1");
+}
+
+static void free_old(struct master *master)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < master->old_count; i++) {
+        if (generation_empty(master->old[i]))
+            generation_free(master->old[i]);
+        else
+            master->old[kept++] = master->old[i];
+    }
+    master->old_count = kept;
+}
+
+/* What becomes of the workers of the start. */
+static void advance_start(struct master *master)
+{
+    if (master->takeover_fd >= 0 && generation_failed(master->current))
+        give_up_start(master);
+    else if (generation_serves(master->current) && master->takeover_fd < 0)
+        announce(master);
+    else if (generation_serves(master->current) && !master->takeover_said) {
+        master->takeover_said = true;
+        takeover_ready(master->takeover_fd);
+    }
+}
+
+/* What follows from what has happened. */
+static void advance(struct master *master)
+{
+    free_old(master);
+    advance_upgrade(master);
+    if (master->stopping) {
+        if (master->drain_at != 0 && master->drain_at <= clock_ms())
+            drain(master);
+        if (master->next != NULL && generation_empty(master->next)) {
+            generation_free(master->next);
+            master->next = NULL;
+        }
+        return;
+    }
+    if (!master->announced)
+        advance_start(master);
+    else if (master->next != NULL)
+        advance_reload(master);
+    else if (upgrade_state(master->upgrade) != UPGRADE_IDLE)
+        return;
+    else if (master->upgrade_wanted)
+        begin_upgrade(master);
+    else if (master->reload_wanted && master->old_count < OLD_MAX - 1)
+        begin_reload(master);
+}
+
+/* See to all that time brings. Returns how long nothing more is due, in milliseconds; -1: for
+ * ever. */
+static int tend(struct master *master)
+{
+    uint64_t now = clock_ms();
+    int wait = generation_tend(master->current);
+
+    if (master->next != NULL)
+        sooner(&wait, generation_tend(master->next));
+    for (size_t i = 0; i < master->old_count; i++)
+        sooner(&wait, generation_tend(master->old[i]));
+    sooner(&wait, upgrade_tend(master->upgrade));
+    keep_watch(master);
+    if (master->watchdog != 0)
+        sooner(&wait, (int)master->watchdog);
+    if (master->drain_at != 0)
+        sooner(&wait, master->drain_at > now ? (int)(master->drain_at - now) : 0);
+    return wait;
+}
+
+static void wait_and_act(struct master *master, int signal_fd)
+{
+    int wait = tend(master);
+    struct pollfd polls[] = {
+        { .fd = signal_fd, .events = POLLIN },
+        { .fd = generation_fd(master->current), .events = POLLIN },
+        { .fd = master->next == NULL ? -1 : generation_fd(master->next), .events = POLLIN },
+        { .fd = upgrade_fd(master->upgrade), .events = POLLIN },
+        { .fd = master->takeover_said ? master->takeover_fd : -1, .events = POLLIN },
+    };
+
+    if (poll(polls, sizeof(polls) / sizeof(*polls), wait) > 0) {
+        if (polls[1].revents != 0)
+            generation_hear(master->current);
+        if (polls[2].revents != 0)
+            generation_hear(master->next);
+        if (polls[3].revents != 0)
+            upgrade_hear(master->upgrade);
+        if (polls[4].revents != 0 && !master->stopping && takeover_may_go(master->takeover_fd))
+            take_over(master);
+        handle_signals(master);
+    }
+    advance(master);
+}
+
+/* --- From start to end */
+
+static int supervise(struct master *master, const struct config *config)
 {
     static const int signals[] = { SIGTERM, SIGINT,  SIGQUIT, SIGHUP,
                                    SIGUSR1, SIGUSR2, SIGCHLD, 0 };
-    struct pollfd *polls = calloc(master->slot_count + 1, sizeof(*polls));
     int signal_fd = sig_catch(signals);
-    char name[LISTEN_NAME];
 
-    if (polls == NULL || signal_fd < 0) {
+    if (signal_fd < 0) {
         log_error("cannot catch signals: %m");
-        free(polls);
         return EXIT_FAILURE;
     }
-    if (go_public(master)) {
-        free(polls);
+    /* Say who we are, in the pid file, and from now on speak to the log. */
+    if (write_pidfile(master, config) || errorlog_open(config, master->background))
         return EXIT_FAILURE;
-    }
-    for (size_t i = 0; i < master->listener_count; i++)
-        log_notice("listening on %s", listen_name(master->listeners[i], name));
-    title_set("master %s", listen_name(master->listeners[0], name));
+    log_sockets("listening on", generation_setup(master->current)->sockets, NULL);
+    show_title(master);
     while (!is_done(master))
-        wait_and_act(master, polls, signal_fd);
-    free(polls);
+        wait_and_act(master, signal_fd);
     if (master->stopping) {
         log_notice("stopped");
-        return EXIT_SUCCESS;
+        return master->failed ? EXIT_FAILURE : EXIT_SUCCESS;
     }
     log_error("no worker is left that could work: giving up");
     return EXIT_FAILURE;
 }
 
-int master_run(struct config *config, bool background)
+/* Get all that is needed for the first workers. ${config} is given away, or freed. */
+static int prepare(struct master *master, struct config *config)
+{
+    struct setup *setup = NULL;
+
+    if (pipe2(master->death, O_CLOEXEC))
+        log_error("cannot make a pipe: %m");
+    else if (master->takeover_fd >= 0 || lock_pidfile(master, config) == 0)
+        setup = setup_new(config, NULL, master->stock);
+    if (setup == NULL) {
+        config_free(config);
+        return -1;
+    }
+    master->watchdog = notify_watchdog();
+    master->parent = (struct parent){
+        .death_fd = master->death[0],
+        .heartbeat = master->watchdog == 0 ? -1 : (int)(master->watchdog + 1) / 2,
+        .leave = leave_master,
+        .arg = master,
+    };
+    master->current = generation_new(setup, &master->parent);
+    if (master->current == NULL)
+        setup_free(setup);
+    else if (master->takeover_fd < 0)
+        generation_settle(master->current);
+    return master->current == NULL ? -1 : 0;
+}
+
+/* Into the background, unless the master that we replace is there. */
+static int go_into_background(struct master *master)
+{
+    if (master->takeover_fd >= 0) {
+        if (chdir("/"))
+            log_warn("cannot change to /: %m");
+        return 0;
+    }
+    master->daemon_fd = daemonize_begin(sockets_last(master->stock));
+    if (master->daemon_fd < 0)
+        log_error("cannot go into the background: %m");
+    return master->daemon_fd < 0 ? -1 : 0;
+}
+
+static void let_go(struct master *master)
+{
+    if (master->current != NULL)
+        setup_leave_sockets(generation_setup(master->current));
+    for (int i = 0; i < 2; i++) {
+        if (master->death[i] >= 0)
+            close(master->death[i]);
+    }
+    pidfile_remove(master->pidfile);
+    generation_free(master->current);
+    sockets_free(master->stock);
+    upgrade_free(master->upgrade);
+}
+
+int master_run(const struct commandline *commandline, struct config *config, char **argv)
 {
     struct master master = {
-        .config = config,
-        .background = background,
+        .commandline = commandline,
+        .background = !commandline->foreground,
         .daemon_fd = -1,
         .death = { -1, -1 },
+        .takeover_fd = takeover_begin(),
+        .upgrade = upgrade_new(argv, commandline->here),
+        .stock = sockets_inherited(),
     };
+    char problem[512];
     int code = EXIT_FAILURE;
 
-    if (background && (master.daemon_fd = daemonize_begin()) < 0) {
-        log_error("cannot go into the background: %m");
-        return code;
+    if (master.upgrade == NULL)
+        log_error("out of memory");
+    if (master.upgrade == NULL || master.stock == NULL ||
+        (master.background && go_into_background(&master))) {
+        config_free(config);
+    } else {
+        title_init(argv);
+        title_set("master");
+        if (check_engine(config, problem, sizeof(problem))) {
+            log_error("%s", problem);
+            config_free(config);
+            code = WORKER_EXIT_HOPELESS;
+        } else if (prepare(&master, config) == 0) {
+            code = supervise(&master, config);
+        }
     }
-    title_set("master");
-    fit_limits(config);
-    if (pipe2(master.death, O_CLOEXEC))
-        log_error("cannot make a pipe: %m");
-    else if (choose_engine(&master))
-        code = WORKER_EXIT_HOPELESS;
-    else if (lock_pidfile(&master) == 0 && make_slots(&master) == 0 &&
-             open_listeners(&master) == 0 &&
-             (master.roster = roster_new(config, master.slot_count)) != NULL)
-        code = supervise(&master);
-
-    close_listeners(&master);
-    if (master.death[0] >= 0) {
-        close(master.death[0]);
-        close(master.death[1]);
-    }
-    pidfile_remove(master.pidfile);
-    roster_free(master.roster);
-    free(master.listeners);
-    free(master.slots);
+    let_go(&master);
     return code;
 }

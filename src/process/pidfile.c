@@ -104,6 +104,11 @@ int pidfile_move(struct pidfile *pidfile, const char *path)
     return 0;
 }
 
+bool pidfile_is_at(const struct pidfile *pidfile, const char *path)
+{
+    return strcmp(pidfile->path, path) == 0;
+}
+
 void pidfile_remove(struct pidfile *pidfile)
 {
     if (pidfile == NULL)

@@ -7,10 +7,12 @@
 #include "store/facts.h"
 #include "system/stats.h"
 
-/* Numbers beside two for each worker. */
-#define SPARE_IDS 16
+/* Numbers: for so many generations of as many workers, and some more. */
+#define GENERATIONS 4
+#define SPARE_IDS 32
 
 struct roster {
+    unsigned uses;
     struct segment *segment;
     unsigned id_count;
     pid_t *pids; /* by number - 1; 0: free */
@@ -36,7 +38,8 @@ struct roster *roster_new(const struct config *config, size_t workers)
 
     if (roster == NULL)
         goto no_memory;
-    roster->id_count = (unsigned)(2 * workers + SPARE_IDS);
+    roster->uses = 1;
+    roster->id_count = (unsigned)(GENERATIONS * workers + SPARE_IDS);
     roster->pids = calloc(roster->id_count, sizeof(pid_t));
     if (roster->pids == NULL)
         goto no_memory;
@@ -52,6 +55,31 @@ no_memory:
     log_error("out of memory");
     roster_free(roster);
     return NULL;
+}
+
+struct roster *roster_share(struct roster *roster)
+{
+    roster->uses++;
+    return roster;
+}
+
+void roster_count_here(const struct roster *roster)
+{
+    stats_resume(roster->segment);
+}
+
+size_t roster_size(const struct roster *roster)
+{
+    return roster->id_count;
+}
+
+size_t roster_room(const struct roster *roster)
+{
+    size_t room = 0;
+
+    for (unsigned i = 0; i < roster->id_count; i++)
+        room += roster->pids[i] == 0;
+    return room;
 }
 
 struct segment *roster_segment(const struct roster *roster)
@@ -90,9 +118,9 @@ void roster_leave(struct roster *roster, pid_t pid)
 
 void roster_free(struct roster *roster)
 {
-    if (roster == NULL)
+    if (roster == NULL || --roster->uses > 0)
         return;
-    if (roster->segment != NULL)
+    if (roster->segment != NULL && stats_counts_in(roster->segment))
         stats_detach();
     segment_free(roster->segment);
     free(roster->pids);

@@ -79,6 +79,8 @@ static void on_master_gone(void *arg)
     log_warn("worker %d: the master is gone; finishing what is under way",
              worker->heritage->slot);
     loop_unwatch(worker->loop, worker->heritage->master_fd);
+    /* Who drains already may have a successor. */
+    worker->api.leaving |= worker->drain_deadline == 0;
     drain(worker);
 }
 
@@ -90,6 +92,7 @@ static void on_signal(void *arg)
     bool term = sig_take(SIGTERM), interrupt = sig_take(SIGINT);
 
     worker->stopping |= term || interrupt;
+    worker->api.leaving |= sig_take(SIGWINCH);
     if (sig_take(SIGQUIT))
         drain(worker);
     if (sig_take(SIGUSR1))
@@ -115,9 +118,10 @@ static bool is_done(const struct worker *worker)
 
 static int serve(struct worker *worker)
 {
-    static const int signals[] = { SIGTERM, SIGINT, SIGQUIT, SIGUSR1, 0 };
+    static const int signals[] = { SIGTERM, SIGINT, SIGQUIT, SIGUSR1, SIGWINCH, 0 };
     const struct heritage *heritage = worker->heritage;
     int signal_fd = sig_catch(signals);
+    pid_t me = getpid();
 
     for (size_t i = 0; i < heritage->listener_count; i++) {
         if (loop_listen(worker->loop, heritage->listeners[i], on_accepted, worker)) {
@@ -134,7 +138,7 @@ static int serve(struct worker *worker)
         log_error("worker %d: cannot watch its helpers: %m", heritage->slot);
         return WORKER_EXIT_HOPELESS;
     }
-    if (write(heritage->ready_fd, "R", 1) != 1) {
+    if (write(heritage->ready_fd, &me, sizeof(me)) != sizeof(me)) {
         log_error("worker %d: the master does not listen", heritage->slot);
         return WORKER_EXIT_FAILED;
     }
@@ -143,7 +147,7 @@ static int serve(struct worker *worker)
 
     while (!is_done(worker)) {
         /* Whoever drains looks at the clock now and then. */
-        if (loop_turn(worker->loop, worker->drain_deadline != 0 ? 100 : -1)) {
+        if (loop_turn(worker->loop, worker->drain_deadline != 0 ? 100 : heritage->heartbeat)) {
             log_error("worker %d: the event loop failed: %m", heritage->slot);
             return WORKER_EXIT_FAILED;
         }
