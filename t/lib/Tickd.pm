@@ -65,7 +65,8 @@ sub wait_for ($limit, $code) {
 }
 
 # start(data =>, workers =>, options => ['name=value', ...], listen => [...], args => [...], program =>):
-# a server in the foreground that answers with all its workers; ends the test file if it does not.
+# a server in the foreground that answers with all its workers (0: as many as a file says); ends the test file if it
+# does not.
 sub start ($class, %opt) {
     my $self = $class->spawn(%opt);
     my $workers = $opt{workers} // 2;
@@ -110,7 +111,7 @@ sub spawn ($class, %opt) {
     my @command = (
         tickd($opt{program} // 'tickd'), '-f', defined $opt{data} ? ('-d', "$opt{data}") : (),
         (map { ('-l', $_) } @{ $opt{listen} // ['127.0.0.1:0'] }),
-        '-w', $opt{workers} // 2,
+        $opt{workers} // 2 ? ('-w', $opt{workers} // 2) : (),
         defined $ENV{TICKD_ENGINE} ? ('-o', "engine=$ENV{TICKD_ENGINE}") : (),
         (map { ('-o', $_) } 'revalidate=0', @{ $opt{options} // [] }),
         @{ $opt{args} // [] },
