@@ -83,12 +83,16 @@ subtest '-s' => sub {
     is($server->{run}{status}, 0, 'it starts') or return diag $server->{run}{err};
     my $status = send_it($server, 'status');
     is("$status->{status} $status->{out}$status->{err}", "0 tickd is running as process $server->{pid}\n", 'status');
-    my %effect = (reopen => qr/notice: the error log is opened again/, reload => qr/HUP/, upgrade => qr/USR2/);
+    my %effect = (reopen => qr/notice: the error log is opened again/, reload => qr/HUP/, upgrade => qr/upgrade: process \d+ has taken over/);
     for my $command (sort keys %effect) {
         my $run = send_it($server, $command);
         is("$run->{status} $run->{out}$run->{err}", '0 ', "$command is sent");
         ok(wait_for(10, sub { $server->log_text =~ $effect{$command} }), "$command arrives") or $server->dump_log;
     }
+    ok(wait_for(10, sub { $server->gone }), 'the old process ends');
+    ($server->{pid}) = Tickd::_slurp($server->{pid_file}) =~ /\A(\d+)\n\z/;
+    delete $server->{status};
+    $server->track;
     is(run_tickd(10, '-o', "pid_file=$server->{pid_file}", '-c', '/nowhere', '-s', 'status')->{status}, 0,
         'with a pid file as a flag no other file is read');
     is(send_it($server, 'stop')->{status}, 0, 'stop');
