@@ -1,7 +1,9 @@
 #include "unit.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -227,6 +229,111 @@ START_TEST(listen_checks_addresses)
 }
 END_TEST
 
+static int client_of(int fd, int flags)
+{
+    struct sockaddr_storage address;
+    socklen_t len = sizeof(address);
+
+    ck_assert_int_eq(getsockname(fd, (struct sockaddr *)&address, &len), 0);
+    int client = socket(address.ss_family, SOCK_STREAM | flags, 0);
+    if (connect(client, (struct sockaddr *)&address, len) == 0)
+        return client;
+    int error = errno;
+    if (error == EINPROGRESS) {
+        struct pollfd wait = { .fd = client, .events = POLLOUT };
+        if (poll(&wait, 1, 100) == 1)
+            return client;
+    }
+    close(client);
+    errno = error;
+    return -1;
+}
+
+/* Who waits is served, by any process, and nobody else comes. */
+START_TEST(listen_stops_without_losing_anybody)
+{
+    char path[256];
+    char byte = 0;
+
+    snprintf(path, sizeof(path), "unix:%s/stop", files_root());
+    const char *const addresses[] = { "127.0.0.1:0", path };
+    for (size_t i = 0; i < COUNT_OF(addresses); i++) {
+        int fd = open_at(addresses[i]), clients[3];
+
+        ck_assert_msg(fd >= 0, "%s", problem);
+        for (size_t c = 0; c < COUNT_OF(clients); c++) {
+            clients[c] = client_of(fd, 0);
+            ck_assert_int_ge(clients[c], 0);
+            ck_assert_int_eq(write(clients[c], "x", 1), 1);
+        }
+        listen_stop(fd);
+        ck_assert_int_lt(client_of(fd, SOCK_NONBLOCK), 0);
+        for (size_t c = 0; c < COUNT_OF(clients); c++) {
+            int served = accept(fd, NULL, NULL);
+
+            ck_assert_int_ge(served, 0);
+            ck_assert_int_eq(read(served, &byte, 1), 1);
+            ck_assert_int_eq(write(served, "y", 1), 1);
+            close(served);
+        }
+        ck_assert_int_lt(accept(fd, NULL, NULL), 0);
+        close(fd);
+        for (size_t c = 0; c < COUNT_OF(clients); c++) {
+            ck_assert_int_eq(read(clients[c], &byte, 1), 1);
+            close(clients[c]);
+        }
+    }
+    ck_assert_int_eq(access(path + 5, F_OK), -1);
+}
+END_TEST
+
+START_TEST(listen_knows_where_a_socket_is)
+{
+    char name[LISTEN_NAME], path[256], any[64];
+    int fd = open_at("127.0.0.1:0"), all = open_at("*:0");
+
+    ck_assert(listen_is_at(fd, listen_name(fd, name)));
+    ck_assert(!listen_is_at(fd, "127.0.0.1:0"));
+    ck_assert(!listen_is_at(fd, "unix:/s"));
+    snprintf(any, sizeof(any), "*:%s", strrchr(name, ':') + 1);
+    ck_assert(!listen_is_at(fd, any));
+    listen_name(all, name);
+    snprintf(any, sizeof(any), "*:%s", strrchr(name, ':') + 1);
+    ck_assert(listen_is_at(all, any));
+    snprintf(path, sizeof(path), "unix:%s/where", files_root());
+    int local = open_at(path);
+    ck_assert(listen_is_at(local, path));
+    ck_assert(!listen_is_at(local, any));
+    listen_close(fd);
+    listen_close(all);
+    listen_close(local);
+}
+END_TEST
+
+START_TEST(listen_adopts_listening_sockets_only)
+{
+    int pair[2], plain = socket(AF_INET, SOCK_STREAM, 0);
+    int fd = open_at("127.0.0.1:0");
+
+    ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+    fcntl(fd, F_SETFL, 0);
+    fcntl(fd, F_SETFD, 0);
+    ck_assert_int_eq(listen_adopt(fd, problem, sizeof(problem)), 0);
+    ck_assert_int_eq(fcntl(fd, F_GETFL) & O_NONBLOCK, O_NONBLOCK);
+    ck_assert_int_eq(fcntl(fd, F_GETFD), FD_CLOEXEC);
+    ck_assert_int_eq(listen_adopt(plain, problem, sizeof(problem)), -1);
+    ck_assert_int_eq(listen_adopt(pair[0], problem, sizeof(problem)), -1);
+    ck_assert_int_eq(listen_adopt(STDIN_FILENO, problem, sizeof(problem)), -1);
+    ck_assert_int_eq(listen_adopt(999, problem, sizeof(problem)), -1);
+    ck_assert_ptr_nonnull(strstr(problem, "999"));
+    close(plain);
+    close(pair[0]);
+    close(pair[1]);
+    listen_close(fd);
+}
+END_TEST
+
 UNIT("listen", listen_takes_every_form, listen_refuses_what_is_no_address,
      listen_says_that_a_port_is_taken, listen_on_a_socket_file, listen_replaces_no_other_file,
-     listen_on_a_long_path, listen_checks_addresses)
+     listen_on_a_long_path, listen_checks_addresses, listen_stops_without_losing_anybody,
+     listen_knows_where_a_socket_is, listen_adopts_listening_sockets_only)

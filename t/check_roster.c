@@ -80,4 +80,36 @@ START_TEST(roster_sweeps_before_it_gives_a_number_again)
 }
 END_TEST
 
-UNIT("roster", roster_numbers_are_nobody_elses, roster_sweeps_before_it_gives_a_number_again)
+/* While one set of workers drains and another serves. */
+START_TEST(roster_is_there_until_nobody_has_it)
+{
+    set_up();
+    size_t size = roster_size(roster);
+    struct roster *other = roster_share(roster);
+
+    ck_assert_uint_eq(roster_room(roster), size);
+    roster_enter(roster, roster_free_id(roster), 1000);
+    ck_assert_uint_eq(roster_room(other), size - 1);
+    roster_free(roster);
+    roster_leave(other, 1000);
+    ck_assert_uint_eq(roster_room(other), size);
+    stats_add(STATS_restarts, 1);
+    roster = other;
+
+    /* A second one, that is given up: the first is counted in again. */
+    struct roster *second = roster_new(config, WORKERS);
+    ck_assert_ptr_nonnull(second);
+    ck_assert(stats_counts_in(roster_segment(second)));
+    roster_count_here(roster);
+    roster_free(second);
+    ck_assert(stats_counts_in(roster_segment(roster)));
+    stats_add(STATS_restarts, 1);
+    struct stats_row rows[64];
+    ck_assert(stats_read(roster_segment(roster), rows));
+    ck_assert_uint_eq(rows[0].counters[STATS_restarts], 2);
+    tear_down();
+}
+END_TEST
+
+UNIT("roster", roster_numbers_are_nobody_elses, roster_sweeps_before_it_gives_a_number_again,
+     roster_is_there_until_nobody_has_it)

@@ -125,12 +125,12 @@ END_TEST
 START_TEST(route_is_healthy_with_data_only)
 {
     begin();
-    api.draining = true;
+    api.leaving = true;
     ask(REQUEST_GET, "/health", NULL);
     ck_assert_int_eq(answer.status, 503);
     ask(REQUEST_GET, "/api/data", QUERY); /* still answered */
     ck_assert_int_eq(answer.status, 200);
-    api.draining = false;
+    api.leaving = false;
     ask(REQUEST_GET, "/health", NULL);
     ck_assert_int_eq(answer.status, 200);
     answer_clear(&answer);
