@@ -24,7 +24,9 @@ struct worker {
     struct conn_pool *conns;
     bool stopping;           /* at once */
     uint64_t drain_deadline; /* clock_ms; 0: not draining */
-    size_t enough;           /* connections up to which it takes new ones unasked */
+    size_t enough;  /* connections up to which it takes new ones without a look at others */
+    size_t unasked; /* how many it took so last; 0: it is not ahead */
+    uint64_t least; /* connections of the least busy worker when it left the last ones to it */
 };
 
 /* Connections by which a worker may be ahead of the least busy one: so many, or this share of
@@ -32,8 +34,8 @@ struct worker {
 #define AHEAD 4
 #define AHEAD_SHARE 8
 
-/* How long it then leaves new ones to others, in milliseconds. Should these not take them, it
- * takes some more before it looks again. */
+/* How long it then leaves new ones to others, in milliseconds. Should the least busy one not
+ * take any meanwhile, it takes some itself before it looks again: each time twice as many. */
 #define LEAVE 10
 
 static size_t most_ahead(size_t count)
@@ -41,12 +43,19 @@ static size_t most_ahead(size_t count)
     return count / AHEAD_SHARE > AHEAD ? count / AHEAD_SHARE : AHEAD;
 }
 
+static uint64_t least_busy(const struct worker *worker)
+{
+    return stats_least(worker->heritage->segment, STATS_connections, STATS_accepting);
+}
+
 static void on_back(void *arg)
 {
     struct worker *worker = arg;
-    size_t count = conn_pool_count(worker->conns);
+    uint64_t least = least_busy(worker);
 
-    worker->enough = count + most_ahead(count);
+    worker->unasked = least > worker->least ? 1 : 2 * worker->unasked;
+    worker->least = least;
+    worker->enough = conn_pool_count(worker->conns) + worker->unasked;
 }
 
 static void on_accepted(void *arg, int fd)
@@ -55,10 +64,18 @@ static void on_accepted(void *arg, int fd)
 
     conn_accept(worker->conns, fd);
     size_t count = conn_pool_count(worker->conns);
-    if (count >= worker->enough &&
-        count >= most_ahead(count) +
-                     stats_least(worker->heritage->segment, STATS_connections, STATS_accepting))
-        loop_pause_accepting(worker->loop, LEAVE, on_back, worker);
+    if (count < worker->enough)
+        return;
+    uint64_t least = least_busy(worker);
+    if (count < most_ahead(count) + least) {
+        worker->enough = worker->unasked = 0;
+        return;
+    }
+    if (worker->unasked == 0) {
+        worker->unasked = 1;
+        worker->least = least;
+    }
+    loop_pause_accepting(worker->loop, LEAVE, on_back, worker);
 }
 
 static void drain(struct worker *worker)
