@@ -2,6 +2,7 @@
 
 #include <stdbool.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/date.h"
 #include "base/log.h"
@@ -409,8 +410,69 @@ START_TEST(gather_leaves_files_to_others)
 }
 END_TEST
 
+/* Whether a query over more days than one step looks at goes on after its first step. */
+static bool is_begun(void)
+{
+    session_done(&session);
+    session.failure = (struct failure){ 0 };
+    ck_assert_int_eq(query_parse(&session.query, SLICE("symbol=SYM&type=MD&columns=bid" WHOLE),
+                                 session.config, &session.arena, &session.failure),
+                     0);
+    gather_begin(&session.gather, session.store, &session.query, (struct waker){ NULL, NULL },
+                 &session.failure);
+    return gather_step(&session.gather, &session.arena) == GATHER_MORE;
+}
+
+static enum gather_state rest(void)
+{
+    enum gather_state state;
+
+    do {
+        state = gather_step(&session.gather, &session.arena);
+    } while (state == GATHER_MORE);
+    return state;
+}
+
+/* A disk that is gone in the middle is not one without days, and days of two disks are no
+ * answer. */
+START_TEST(gather_keeps_to_one_root)
+{
+    char away[256], other[256];
+
+    begin();
+    for (int32_t day = DAY; day < DAY + 100; day++)
+        write_day(day, 2);
+    session_later(&session, 5000);
+    snprintf(away, sizeof(away), "%s.away", files_root());
+    snprintf(other, sizeof(other), "%s.other", files_root());
+
+    ck_assert(is_begun());
+    ck_assert_int_eq(rename(files_root(), away), 0);
+    session_later(&session, 5000);
+    ck_assert_int_eq(rest(), GATHER_FAILED);
+    ck_assert_int_eq(session.failure.status, 503);
+    ck_assert_ptr_nonnull(strstr(session.failure.reason, "data directory"));
+
+    ck_assert_int_eq(mkdir(files_root(), 0755), 0);
+    for (int32_t day = DAY; day < DAY + 100; day++)
+        write_day(day, 3);
+    session_later(&session, 5000);
+    ck_assert(is_begun());
+    ck_assert_int_eq(rename(files_root(), other), 0);
+    ck_assert_int_eq(rename(away, files_root()), 0);
+    session_later(&session, 5000);
+    ck_assert_int_eq(rest(), GATHER_DONE);
+    ck_assert_uint_eq(session.gather.day_count, 100);
+    ck_assert_uint_eq(session.gather.rows, 200);
+    ck_assert_int_eq(session.failure.status, 0);
+    session_end(&session);
+    snprintf(away, sizeof(away), "%s/other", files_root());
+    ck_assert_int_eq(rename(other, away), 0); /* to be removed with it */
+}
+END_TEST
+
 UNIT("gather", gather_names_what_is_not_there, gather_looks_at_days_that_exist,
      gather_handles_damage, gather_of_a_live_day, gather_knows_what_is_live,
      gather_follows_the_disk, gather_of_a_directory_set_back, gather_of_odd_files,
      gather_may_refuse_disorder, gather_misses_a_column_that_is_gone, gather_keeps_few_series,
-     gather_leaves_files_to_others)
+     gather_leaves_files_to_others, gather_keeps_to_one_root)

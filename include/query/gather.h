@@ -34,6 +34,8 @@ struct gather {
     struct failure *failure;
     struct load_waiter waiter; /* for what is not known yet */
     struct series *series;     /* held until gather_end; NULL: not found yet */
+    unsigned roots;            /* the store's when it was found: all is of that root */
+    unsigned restarts;         /* because there was another one */
     struct timerange range; /* of the query; in whole seconds where the series has no nanos */
     unsigned *columns; /* places in the series: the query's columns, then those only needed to
                           choose rows */

@@ -31,6 +31,7 @@ struct store {
     int64_t wall;        /* clock_wall, likewise */
     uint64_t checked;    /* when the root was last looked at */
     uint64_t root_since; /* what was seen at paths before is of another root */
+    unsigned roots;      /* how many there were before this one */
     unsigned warming;    /* warm.h's: reads under way, and who waits for room for one */
     struct warm_wait *crowd;
 };

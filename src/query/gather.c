@@ -108,6 +108,7 @@ static enum gather_state find_series(struct gather *gather, struct arena *arena)
     case SERIES_OK:
         break;
     }
+    gather->roots = gather->store->roots;
     return find_columns(gather, arena) || find_days(gather, arena) ? GATHER_FAILED
                                                                    : GATHER_DONE;
 }
@@ -388,8 +389,24 @@ static enum gather_state look_at_days(struct gather *gather, struct arena *arena
     return gather->next > end ? GATHER_DONE : GATHER_MORE;
 }
 
+/* The data root was replaced, or is gone: nothing that was found out is of it. */
+static int start_over(struct gather *gather)
+{
+    struct gather before = *gather;
+
+    gather_end(gather);
+    gather_begin(gather, before.store, before.query, before.waiter.waker, before.failure);
+    *gather->failure = (struct failure){ 0 };
+    gather->restarts = before.restarts + 1;
+    return gather->restarts < TRIES
+               ? 0
+               : failure_set(gather->failure, 503, NULL, "the data directory is being replaced");
+}
+
 enum gather_state gather_step(struct gather *gather, struct arena *arena)
 {
+    if (gather->series != NULL && gather->roots != gather->store->roots && start_over(gather))
+        return GATHER_FAILED;
     if (gather->series == NULL) {
         enum gather_state state = find_series(gather, arena);
 

@@ -41,6 +41,7 @@ void store_begin(struct store *store, uint64_t now, int64_t wall)
                  "was in it",
                  store->config->data);
         store->root_since = now;
+        store->roots++;
         lru_clear(&store->days);
         lru_clear(&store->series);
         stats_set(STATS_series_known, 0);
