@@ -186,5 +186,19 @@ START_TEST(pidfile_says_why_not)
 }
 END_TEST
 
+/* A pipe, as any device, is left where it is. */
+START_TEST(pidfile_is_a_regular_file)
+{
+    const char *path = path_of("pipe");
+    struct stat file;
+
+    ck_assert_int_eq(mkfifo(path, 0644), 0);
+    ck_assert_ptr_null(pidfile_lock(path, problem, sizeof(problem)));
+    ck_assert_ptr_nonnull(strstr(problem, "not a regular file"));
+    ck_assert_int_eq(stat(path, &file), 0);
+    ck_assert(S_ISFIFO(file.st_mode));
+}
+END_TEST
+
 UNIT("pidfile", pidfile_comes_and_goes, pidfile_is_one_processs, pidfile_takes_what_is_stale,
-     pidfile_leaves_that_of_others, pidfile_moves, pidfile_says_why_not)
+     pidfile_leaves_that_of_others, pidfile_moves, pidfile_says_why_not, pidfile_is_a_regular_file)

@@ -25,6 +25,14 @@ static bool is_same(const char *path, int fd)
            named.st_dev == opened.st_dev && named.st_ino == opened.st_ino;
 }
 
+/* What else may be there, a device or a pipe, is not ours to write to, or to remove. */
+static bool is_regular(int fd)
+{
+    struct stat opened;
+
+    return fstat(fd, &opened) == 0 && S_ISREG(opened.st_mode);
+}
+
 static void describe(const char *path, int fd, char *problem, size_t size)
 {
     struct flock lock = whole_file;
@@ -48,6 +56,11 @@ static int take(const char *path, char *problem, size_t size)
         int fd =
             open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY, 0644);
 
+        if (fd >= 0 && !is_regular(fd)) {
+            snprintf(problem, size, "the pid file %s is not a regular file", path);
+            close(fd);
+            return -1;
+        }
         if (fd < 0 || fcntl(fd, F_SETLK, &whole_file)) {
             describe(path, fd, problem, size);
             if (fd >= 0)
