@@ -201,4 +201,5 @@ START_TEST(pidfile_is_a_regular_file)
 END_TEST
 
 UNIT("pidfile", pidfile_comes_and_goes, pidfile_is_one_processs, pidfile_takes_what_is_stale,
-     pidfile_leaves_that_of_others, pidfile_moves, pidfile_says_why_not, pidfile_is_a_regular_file)
+     pidfile_leaves_that_of_others, pidfile_moves, pidfile_says_why_not,
+     pidfile_is_a_regular_file)

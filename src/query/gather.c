@@ -398,9 +398,9 @@ static int start_over(struct gather *gather)
     gather_begin(gather, before.store, before.query, before.waiter.waker, before.failure);
     *gather->failure = (struct failure){ 0 };
     gather->restarts = before.restarts + 1;
-    return gather->restarts < TRIES
-               ? 0
-               : failure_set(gather->failure, 503, NULL, "the data directory is being replaced");
+    return gather->restarts < TRIES ? 0
+                                    : failure_set(gather->failure, 503, NULL,
+                                                  "the data directory is being replaced");
 }
 
 enum gather_state gather_step(struct gather *gather, struct arena *arena)
