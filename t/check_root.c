@@ -7,6 +7,7 @@
 #include <stdarg.h>
 #include <stdbool.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -212,5 +213,35 @@ START_TEST(root_is_not_an_empty_directory)
 }
 END_TEST
 
+/* A root that is found when hardly a file may be opened follows links as any other does. */
+START_TEST(root_follows_links_after_a_shortage)
+{
+    struct rlimit before, few;
+    struct root *root;
+
+    files_fresh();
+    files_write("there/file", "1", 1);
+    files_link("there", "link");
+    root = root_new(files_root());
+    int fd = root_open(root, "link/file", O_RDONLY);
+    root_free(root);
+    if (fd < 0)
+        return; /* there is no openat2 here, or a tool does not know it */
+
+    ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &before), 0);
+    few = before;
+    few.rlim_cur = (rlim_t)fd + 1; /* a new root takes the place of the one above */
+    ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &few), 0);
+    root = root_new(files_root());
+    ck_assert_int_eq(root_open(root, "there", O_PATH), -1);
+    ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &before), 0);
+    close(fd);
+    fd = root_open(root, "link/file", O_RDONLY);
+    ck_assert_int_ge(fd, 0);
+    close(fd);
+    root_free(root);
+}
+END_TEST
+
 UNIT("root", root_opens_beneath, root_lets_nothing_lead_out, root_follows_links_inside,
-     root_notices_another, root_is_not_an_empty_directory)
+     root_notices_another, root_is_not_an_empty_directory, root_follows_links_after_a_shortage)

@@ -117,7 +117,8 @@ static struct place *enter(const char *path)
     place->inode = found.st_ino;
     place->uses = 1;
     int probe = openat2_beneath(place->fd, ".", O_PATH | O_CLOEXEC);
-    place->has_openat2 = probe >= 0;
+    /* Whoever has no descriptor left for the probe may well have openat2. */
+    place->has_openat2 = probe >= 0 || errno == EMFILE || errno == ENFILE || errno == ENOMEM;
     if (probe >= 0)
         close(probe);
     return place;
