@@ -190,7 +190,7 @@ subtest 'as text' => sub {
 subtest 'the memory of another version' => sub {
     python() or plan skip_all => 'no Python 3 with memfd_create';
     my $python = <<'END';
-import mmap, os, signal, sys
+import fcntl, os, signal, sys
 pid, change, out = sys.argv[1:]
 for name in os.listdir(f"/proc/{pid}/fd"):
     if os.readlink(f"/proc/{pid}/fd/{name}") == "/memfd:tickd (deleted)":
@@ -207,14 +207,17 @@ elif change == "short":
 elif change == "counters":
     memory[4096] ^= 1
     memory[16:48] = b"7.8.9".ljust(32, b"\0")
-fd = os.memfd_create("tickd")
+fd = os.memfd_create("tickd", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
 os.write(fd, memory)
+if change != "unsealed":
+    fcntl.fcntl(fd, 1033, 2) # F_ADD_SEALS, F_SEAL_SHRINK
 open(out, "w").write("ready")
 signal.pause()
 END
     my %says = (
         layout => qr/tickd 7\.8\.9\b/, magic => qr/not the memory of a tickd/,
         short => qr/not the memory of a tickd/, counters => qr/tickd 7\.8\.9 that counts other things/,
+        unsealed => qr/no tickd: its memory may vanish/,
     );
     for my $change (sort keys %says) {
         my $dir = scratch();

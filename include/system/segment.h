@@ -44,6 +44,13 @@ struct segment *segment_create(const size_t bytes[SEGMENT_SECTIONS]);
 struct segment *segment_attach(const char *path, char *problem, size_t size);
 
 /**
+ * segment_sealed(segment):
+ * Whether nobody can cut it off, as is so with each that segment_create made: it can be read
+ * without fear.
+ */
+bool segment_sealed(const struct segment *segment);
+
+/**
  * segment_at(segment, section), segment_bytes(segment, section):
  * Where a section begins; its size.
  */

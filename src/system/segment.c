@@ -183,6 +183,13 @@ struct segment *segment_attach(const char *path, char *problem, size_t size)
     return segment;
 }
 
+bool segment_sealed(const struct segment *segment)
+{
+    int seals = fcntl(segment->fd, F_GET_SEALS);
+
+    return seals >= 0 && (seals & F_SEAL_SHRINK) != 0;
+}
+
 void *segment_at(const struct segment *segment, enum segment_section section)
 {
     return segment->at + segment->header.sections[section].offset;

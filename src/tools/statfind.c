@@ -82,10 +82,14 @@ static int attach(struct statfind *found, const char *proc)
         log_error("%s", problem);
         return -1;
     }
-    if (stats_fits(found->segment))
+    if (!segment_sealed(found->segment))
+        log_error("process %d is no tickd: its memory may vanish", found->pid);
+    else if (stats_fits(found->segment))
         return 0;
-    log_error("process %d is a tickd %s that counts other things than this tickstat (%s) knows",
-              found->pid, segment_version(found->segment), PACKAGE_VERSION);
+    else
+        log_error(
+            "process %d is a tickd %s that counts other things than this tickstat (%s) knows",
+            found->pid, segment_version(found->segment), PACKAGE_VERSION);
     segment_free(found->segment);
     return -1;
 }
