@@ -72,7 +72,7 @@ subtest 'what one worker lost by being killed is spread again' => sub {
     all_accept($server);
     my @more = open_all($server, 40);
     my ($share, $counts) = share($server);
-    cmp_ok($share, '<=', 0.6, $counts);
+    cmp_ok($share, '<=', 0.6, "shared: $counts");
     $server->stop_ok;
 };
 
