@@ -54,12 +54,16 @@ sub daemon {
 
 sub lines { my ($server, $pattern) = @_; return scalar(() = $server->log_text =~ /$pattern/g) }
 
-# upgrade(SERVER): whether another master has the pid file, and the old one is gone; SERVER is the new one then.
+# upgrade(SERVER, IDLE): IDLE, a connection to the old one, gets an answer in between. Whether another master has the pid file, and the old one is gone; SERVER is the new one then.
 sub upgrade {
-    my ($server) = @_;
+    my ($server, $idle) = @_;
     my $old = $server->{pid};
     $server->signal('USR2');
-    my $done = wait_for(40, sub { master() && master() != $old && !Tickd::alive($old) });
+    my $done = wait_for(40, sub { master() && master() != $old });
+    my $last = $idle && $idle->get('/health');
+    ok(!$last->{error} && $last->{status} == 200, 'a connection that was idle meanwhile is answered') if $idle;
+    $idle->close if $idle;
+    $done &&= wait_for(40, sub { !Tickd::alive($old) });
     if ($done) {
         $server->{pid} = master();
         $server->track;
@@ -90,7 +94,7 @@ subtest 'upgrades under load' => sub {
         my $first = $server->{pid};
         my $idle = $server->connect($tcp);
         $idle->get('/health');
-        ok(upgrade($server), "round $round: a new master") or $server->dump_log;
+        ok(upgrade($server, $idle), "round $round: a new master") or $server->dump_log;
         is(run_tickd(10, '-c', "$dir/conf", '-s', 'status')->{out}, "tickd is running as process $server->{pid}\n", 'has the pid file');
         ok(!-e "$dir/pid.oldbin", 'and the old name is gone');
         ok(-S "$dir/s", 'the socket is there');

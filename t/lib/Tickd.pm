@@ -391,7 +391,8 @@ $SIG{$_} = sub { exit 1 } for qw(TERM INT HUP);
 sub END {
     return if $$ != $made_by;
     my $status = $?;
-    $_->_kill for values %running;
+    my @left = values %running;
+    $_->_kill for @left;
     $? = $status;
     return;
 }
