@@ -161,7 +161,7 @@ bool day_live(const struct store *store, const struct day *day, struct day_colum
 /* Find the fences again: something was written beside them, or in their place. */
 static bool find_fences(struct store *store, struct day *day)
 {
-    struct fact_index known;
+    struct fact_index known = { 0 };
     bool found = facts_find_index(&store->facts, day->series->names, day->number, store->now,
                                   &known, &day->fences) &&
                  filestate_grew(&known.state, &day->files[SERIES_TIME]->state) &&
