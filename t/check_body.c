@@ -2,6 +2,7 @@
 
 #include <stdbool.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/date.h"
 #include "base/log.h"
@@ -288,6 +289,42 @@ static void count_wake(void *arg)
     ++*(int *)arg;
 }
 
+/* Cut off bytes at both ends of the body: those from ${at} on and before ${len} are left. */
+static void cut_body(struct session *session, struct dice *dice, size_t *at, size_t *len)
+{
+    size_t whole = *len, line = session->line.len;
+
+    switch (dice_roll(dice, 4)) {
+    case 0:
+        *at = dice_roll(dice, (unsigned)whole);
+        break;
+    case 1:
+        *at = whole - 1 - dice_roll(dice, whole < 400 ? (unsigned)whole : 400);
+        break;
+    case 2:
+        *at = line < whole ? line : 0; /* just behind the line */
+        break;
+    }
+    if (dice_roll(dice, 3))
+        *len = *at + 1 + dice_roll(dice, (unsigned)(whole - *at));
+    if (dice_roll(dice, 3) == 0 && *len - *at > 20)
+        *len = *at + 1 + dice_roll(dice, 20);
+    body_cut(&session->body, *at, *len);
+    MUST(session->body.length == *len - *at);
+}
+
+/* What is said of the file that a piece is better sent from. */
+static void check_file(const struct piece *piece)
+{
+    char *bytes = malloc(piece->len);
+
+    if (piece->fd >= 0) {
+        MUST(pread(piece->fd, bytes, piece->len, piece->offset) == (ssize_t)piece->len);
+        MUST(memcmp(bytes, piece->at, piece->len) == 0);
+    }
+    free(bytes);
+}
+
 /* Take the body in batches of any shape, and compare. */
 static void check_body(struct session *session, struct dice *dice, const struct wish *wish)
 {
@@ -298,6 +335,8 @@ static void check_body(struct session *session, struct dice *dice, const struct 
     if (session->body.length != len)
         ck_abort_msg("%s: %llu bytes, expected %zu", wish->text,
                      (unsigned long long)session->body.length, len);
+    if (dice_roll(dice, 2))
+        cut_body(session, dice, &at, &len);
     do {
         struct piece pieces[64];
         int most = 1 + (int)dice_roll(dice, dice_roll(dice, 2) ? 3 : 63);
@@ -315,6 +354,7 @@ static void check_body(struct session *session, struct dice *dice, const struct 
             MUST(pieces[i].len <= len - at);
             if (memcmp(pieces[i].at, bytes + at, pieces[i].len) != 0)
                 ck_abort_msg("%s: other bytes from %zu on", wish->text, at);
+            check_file(&pieces[i]);
             at += pieces[i].len;
             batch += pieces[i].len;
         }
@@ -479,6 +519,13 @@ START_TEST(body_of_memory)
     struct body body;
     struct piece pieces[2];
     int count;
+
+    body_of(&body, SLICE("hello"));
+    body_cut(&body, 1, 4);
+    ck_assert_uint_eq(body.length, 3);
+    ck_assert_int_eq(body_next(&body, pieces, 2, 1, &count), BODY_PIECES);
+    ck_assert(slice_is((struct slice){ pieces[0].at, pieces[0].len }, "ell"));
+    ck_assert_int_eq(body_next(&body, pieces, 2, 1, &count), BODY_END);
 
     body_of(&body, SLICE("hello"));
     ck_assert_uint_eq(body.length, 5);

@@ -33,6 +33,7 @@ struct body_use {
 struct body {
     struct slice lead;
     uint64_t length; /* bytes of everything */
+    uint64_t left;   /* of those, not handed out yet */
 
     struct gather *gather; /* NULL: only the lead */
     const struct plan *plan;
@@ -41,8 +42,10 @@ struct body {
 
     /* The next row: of a column, of a day of the plan. */
     unsigned column, day;
-    uint64_t taken;  /* rows of that day handed out */
-    uint64_t row;    /* where the next one is looked for, while taken > 0 and they are copied */
+    uint64_t taken;  /* rows of that day handed out, or cut off */
+    uint64_t begun;  /* bytes of the next row that are cut off */
+    bool placed;     /* these are known, of rows that are picked from among others: */
+    uint64_t row;    /* where the next one is looked for */
     uint64_t passed; /* rows of the range passed before it */
 
     char *scratch; /* of copied rows, in the arena */
@@ -65,6 +68,14 @@ void body_of(struct body *body, struct slice lead);
  */
 void body_of_rows(struct body *body, struct slice lead, struct gather *gather,
                   const struct plan *plan, uint64_t data_bytes, struct arena *arena);
+
+/**
+ * body_cut(body, from, to):
+ * Have only the bytes of ${body} from ${from} on and before ${to} handed out; there must be
+ * some, and none may have been handed out yet. What lies before them is not read, but for the
+ * times of a day whose rows have to be picked.
+ */
+void body_cut(struct body *body, uint64_t from, uint64_t to);
 
 enum body_state {
     BODY_PIECES, /* there are some */

@@ -1,5 +1,6 @@
 #include "query/body.h"
 
+#include <assert.h>
 #include <stddef.h>
 #include <string.h>
 
@@ -14,7 +15,7 @@ void body_of(struct body *body, struct slice lead)
     memset(body, 0,
            offsetof(struct body, uses)); /* which are many, and read only where written */
     body->lead = lead;
-    body->length = lead.len;
+    body->length = body->left = lead.len;
 }
 
 void body_of_rows(struct body *body, struct slice lead, struct gather *gather,
@@ -22,9 +23,42 @@ void body_of_rows(struct body *body, struct slice lead, struct gather *gather,
 {
     body_of(body, lead);
     body->length += data_bytes;
+    body->left = body->length;
     body->gather = gather;
     body->plan = plan;
     body->arena = arena;
+}
+
+static uint64_t column_size(const struct body *body, unsigned column)
+{
+    return body->gather->series->columns[body->gather->columns[column]].type.size;
+}
+
+/* Move the cursor, which stands at the first row, ${offset} bytes on. */
+static void move_on(struct body *body, uint64_t offset)
+{
+    const struct plan *plan = body->plan;
+
+    for (; offset >= plan->rows * column_size(body, body->column); body->column++)
+        offset -= plan->rows * column_size(body, body->column);
+    body->taken = offset / column_size(body, body->column);
+    body->begun = offset % column_size(body, body->column);
+    for (; body->taken >= plan->days[body->day].take; body->day++)
+        body->taken -= plan->days[body->day].take;
+}
+
+void body_cut(struct body *body, uint64_t from, uint64_t to)
+{
+    uint64_t lead = body->lead.len < from ? body->lead.len : from;
+
+    assert(from < to && to <= body->length);
+    body->lead.at += lead;
+    body->lead.len -= lead;
+    if (to - from < body->lead.len)
+        body->lead.len = to - from;
+    body->length = body->left = to - from;
+    if (from > lead)
+        move_on(body, from - lead);
 }
 
 void body_wakes(struct body *body, struct waker waker)
@@ -34,10 +68,24 @@ void body_wakes(struct body *body, struct waker waker)
 
 /* The pieces of one call of body_next. */
 struct batch {
+    struct body *body;
     struct piece *pieces;
     int count;
     uint64_t quota;
 };
+
+/* Take off a piece what is cut off the body: the beginning of the first row that is wanted, and
+ * the end of the last one. */
+static void trim(struct body *body, struct piece *piece)
+{
+    piece->at += body->begun;
+    piece->offset += (off_t)body->begun;
+    piece->len -= body->begun;
+    body->begun = 0;
+    if (piece->len > body->left)
+        piece->len = body->left;
+    body->left -= piece->len;
+}
 
 /* Add bytes to the batch; those that follow the last ones of the same file make its piece
  * longer. */
@@ -45,6 +93,7 @@ static void add_piece(struct batch *batch, struct piece piece)
 {
     struct piece *last = batch->count > 0 ? &batch->pieces[batch->count - 1] : NULL;
 
+    trim(batch->body, &piece);
     if (last != NULL && last->at + last->len == piece.at && last->fd == piece.fd)
         last->len += piece.len;
     else
@@ -107,7 +156,12 @@ static uint64_t next_row(const struct body *body, const struct source *source)
 
 static uint64_t rows_left(const struct body *body, const struct source *source)
 {
-    return source->planned->take - body->taken;
+    uint64_t rows = source->planned->take - body->taken;
+
+    /* The last one that is wanted may be wanted in part. */
+    return rows * source->size <= body->begun + body->left
+               ? rows
+               : (body->begun + body->left - 1) / source->size + 1;
 }
 
 /* Whether what the next ${rows} rows touch of the column is in memory. */
@@ -133,7 +187,7 @@ static bool is_warm(struct body *body, const struct source *source, uint64_t row
 static bool is_warm_all(struct body *body, const struct source *source, struct dayfile *file,
                         uint64_t size)
 {
-    uint64_t first = body->taken == 0 ? source->facts->span.from : body->row;
+    uint64_t first = body->placed ? body->row : source->facts->span.from;
     struct warm_range range = {
         .day = source->day,
         .file = file,
@@ -151,7 +205,8 @@ static uint64_t hand_out(struct body *body, const struct source *source, struct 
 {
     uint64_t first = next_row(body, source), rows = rows_left(body, source);
     uint64_t fit = batch->quota / source->size + 1;
-    bool large = source->planned->take * source->size >= BODY_LARGE;
+    bool large =
+        source->planned->take * source->size >= BODY_LARGE && body->length >= BODY_LARGE;
 
     rows = rows < fit ? rows : fit;
     if (!is_warm(body, source, rows, &body->wait))
@@ -207,24 +262,26 @@ static void copy_scattered(struct copying *c)
     const uint32_t *times = day_times(source->day);
     const uint32_t *nanos =
         source->nanos_file == NULL ? NULL : (const void *)source->nanos_file->at;
-    uint64_t row = body->taken == 0 ? source->facts->span.from : body->row;
-    uint64_t passed = body->taken == 0 ? 0 : body->passed;
+    uint64_t row = body->placed ? body->row : source->facts->span.from;
+    uint64_t passed = body->placed ? body->passed : 0;
+    uint64_t wanted = source->planned->skip + body->taken * body->plan->step;
     uint64_t rows = rows_left(body, source);
 
     rows = rows < c->room ? rows : c->room;
     for (; c->copied < rows && row < source->facts->span.to; row++) {
         if (!timeindex_matches(times, nanos, row, body->gather->range))
             continue;
-        if (passed >= source->planned->skip &&
-            (passed - source->planned->skip) % body->plan->step == 0) {
+        if (passed == wanted) {
             copy_record(c->to + c->copied * source->size, source->file->at + row * source->size,
                         source->size);
             c->copied++;
+            wanted += body->plan->step;
         }
         passed++;
     }
     body->row = row;
     body->passed = passed;
+    body->placed = true;
 }
 
 static void copy_rows(void *arg)
@@ -322,9 +379,12 @@ static enum body_state next_rows(struct body *body, struct batch *batch)
     }
     struct body_use *use = &body->uses[body->use_count++];
     *use = (struct body_use){ .day = source.day, .file = source.file, .place = source.place };
-    if (body->taken == source.planned->take) {
+    bool last = body->taken == source.planned->take;
+    if (last || body->left == 0)
         use->size = need;
+    if (last) {
         body->taken = 0;
+        body->placed = false;
         body->day++;
     }
     return BODY_PIECES;
@@ -333,7 +393,8 @@ static enum body_state next_rows(struct body *body, struct batch *batch)
 /* Move the cursor to where there are rows. Returns whether there are. */
 static bool find_rows(struct body *body)
 {
-    while (body->gather != NULL && body->column < body->gather->column_count) {
+    while (body->left > 0 && body->gather != NULL &&
+           body->column < body->gather->column_count) {
         if (body->day < body->plan->day_count)
             return true;
         body->day = 0;
@@ -393,7 +454,7 @@ static enum body_state next_batch(struct body *body, struct batch *batch, int mo
 enum body_state body_next(struct body *body, struct piece *pieces, int most, uint64_t quota,
                           int *count)
 {
-    struct batch batch = { .pieces = pieces, .quota = quota };
+    struct batch batch = { .body = body, .pieces = pieces, .quota = quota };
 
     if (body->lead.len > 0)
         add_memory(&batch, body->lead.at, body->lead.len);
@@ -405,8 +466,10 @@ enum body_state body_next(struct body *body, struct piece *pieces, int most, uin
     /* The lead does not leave before there is something to follow it. */
     if (state == BODY_WAIT) {
         read_others(body, quota);
-        if (body->use_count == 0)
+        if (body->use_count == 0) {
+            body->left += body->lead.len;
             return BODY_WAIT;
+        }
         warm_forget(&body->wait);
         gather_forget(body->gather);
     }
