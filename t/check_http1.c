@@ -47,7 +47,8 @@ static struct outcome feed(struct slice head, struct dice *dice, unsigned step)
                                     &outcome.consumed, &failure);
         /* Slices into what goes away now: in the original, instead. */
         struct slice *slices[] = { &outcome.request.path, &outcome.request.query,
-                                   &outcome.request.origin, &outcome.request.id };
+                                   &outcome.request.origin, &outcome.request.id,
+                                   &outcome.request.conditions };
         for (size_t i = 0; outcome.result == HTTP1_DONE && i < COUNT_OF(slices); i++) {
             if (slices[i]->at >= bytes && slices[i]->at <= bytes + len)
                 slices[i]->at = head.at + (slices[i]->at - bytes);
@@ -119,6 +120,24 @@ START_TEST(http1_reads_requests)
     ck_assert_ptr_null(r.query.at);
     ck_assert(slice_is(r.id, "abc"));
     ck_assert(slice_is(r.origin, "https://x"));
+
+    r = good("GET / HTTP/1.1\r\n" HOST "\r\n");
+    ck_assert_uint_eq(r.conditions.len, 0);
+    r = good("GET / HTTP/1.1\r\nIf-Match:\r\nrange:  x \r\n" HOST
+             "IF-RANGE: \"y\" \r\nA: b\r\n\r\n");
+    ck_assert(slice_is(r.conditions, "range:  x \r\n" HOST "IF-RANGE: \"y\""));
+    static const char *const alone[] = {
+        "Range",         "If-Range",          "If-Match",
+        "If-None-Match", "If-Modified-Since", "If-Unmodified-Since"
+    };
+    for (size_t i = 0; i < COUNT_OF(alone); i++) {
+        char text[200];
+
+        snprintf(text, sizeof(text), "GET / HTTP/1.1\r\n" HOST "%s: x\r\nA: b\r\n\r\n",
+                 alone[i]);
+        r = good(text);
+        ck_assert_uint_eq(r.conditions.len, strlen(alone[i]) + 3);
+    }
 
     r = good("OPTIONS * HTTP/1.1\r\n" HOST "\r\n");
     ck_assert_int_eq(r.method, REQUEST_OPTIONS);
@@ -496,7 +515,7 @@ static struct outcome follow(struct http1_scan *scan, struct slice head)
 
 START_TEST(http1_remembers_fields)
 {
-#define FIELDS " HTTP/1.1\r\n" HOST "Origin: o\r\nX-Request-Id: i\r\n\r\n"
+#define FIELDS " HTTP/1.1\r\n" HOST "Origin: o\r\nX-Request-Id: i\r\nRange: r\r\n\r\n"
     struct http1_scan scan = { 0 };
     struct outcome first, again;
     struct slice bad_target = SLICE("GET /a\x7f" FIELDS);
@@ -510,6 +529,8 @@ START_TEST(http1_remembers_fields)
     ck_assert(slice_is(again.request.path, "/long/er"));
     ck_assert_ptr_null(again.request.query.at);
     ck_assert(slice_is(again.request.origin, "o") && slice_is(again.request.id, "i"));
+    ck_assert(slice_is(again.request.conditions, "Range: r"));
+    ck_assert_ptr_eq(again.request.conditions.at, scan.last.rest + strlen(FIELDS) - 12);
     ck_assert(again.request.origin.at > scan.last.rest &&
               again.request.origin.at < scan.last.rest + sizeof(scan.last.rest));
 

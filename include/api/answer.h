@@ -12,6 +12,7 @@
 #include "query/gather.h"
 #include "query/plan.h"
 #include "query/query.h"
+#include "query/tag.h"
 #include "store/store.h"
 
 /* What every endpoint needs: one for each worker. */
@@ -35,8 +36,13 @@ struct answer {
     bool preflight;           /* say what browsers may do */
     bool chunked;             /* may be sent in chunks where the protocol has them */
     struct body body;
+    bool tagged;          /* the whole body is like a file, of which tag tells */
+    struct tag tag;       /* if it is tagged */
+    uint64_t from, whole; /* of a 206: the body begins at byte ${from} of so many; of a 416:
+                             there are so many */
 
     /* In the making. */
+    bool planned;
     struct query query;
     struct gather gather;
     struct plan plan;

@@ -27,6 +27,9 @@ struct request {
     struct slice query;   /* what follows its '?', as sent; at is NULL without one */
     struct slice origin;  /* header fields, empty where absent */
     struct slice id;      /* X-Request-Id */
+    struct slice
+        conditions; /* lines of the head from the first to the last that is a Range or an
+                       If-..., with CR LF between them; other lines may be among them */
 };
 
 #endif

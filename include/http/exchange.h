@@ -12,7 +12,8 @@
 /* One request and its answer, with all the memory that they need; a connection has one only
  * while it is answering. */
 struct exchange {
-    struct request request; /* its slices are void once it is routed, but for id and origin */
+    struct request request; /* its slices are void once it is routed, but for id, origin and
+                               conditions */
     struct answer answer;
     struct reply reply;
     struct send send;
@@ -36,7 +37,8 @@ struct exchange *exchange_take(struct exchange_pool *pool, const struct request 
 
 /**
  * exchange_keep_fields(exchange):
- * Copy the fields of the request that the answer's head repeats: the bytes they lie in may go.
+ * Copy the fields of the request that the answer's head depends on: the bytes they lie in may
+ * go.
  */
 void exchange_keep_fields(struct exchange *exchange);
 

@@ -22,8 +22,8 @@
 #define HTTP1_LAST_BYTES 768 /* longer ones are not remembered */
 
 struct http1_last {
-    size_t len;                  /* of rest; 0: there is none */
-    struct request request;      /* without path and query; origin and id lie in rest */
+    size_t len;             /* of rest; 0: there is none */
+    struct request request; /* without path and query; origin, id, conditions lie in rest */
     char rest[HTTP1_LAST_BYTES]; /* of "GET /target", which is what all of them begin with */
 };
 

@@ -33,7 +33,9 @@ struct body_use {
 struct body {
     struct slice lead;
     uint64_t length; /* bytes of everything */
-    uint64_t left;   /* of those, not handed out yet */
+    bool cut;        /* only a part of what there was: */
+    uint64_t left;   /* bytes not handed out yet */
+    uint64_t begun;  /* bytes of the next row that are not wanted */
 
     struct gather *gather; /* NULL: only the lead */
     const struct plan *plan;
@@ -43,7 +45,6 @@ struct body {
     /* The next row: of a column, of a day of the plan. */
     unsigned column, day;
     uint64_t taken;  /* rows of that day handed out, or cut off */
-    uint64_t begun;  /* bytes of the next row that are cut off */
     bool placed;     /* these are known, of rows that are picked from among others: */
     uint64_t row;    /* where the next one is looked for */
     uint64_t passed; /* rows of the range passed before it */

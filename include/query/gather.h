@@ -49,6 +49,8 @@ struct gather {
     unsigned room; /* in days and in skipped */
     struct gather_day *days;
     unsigned day_count;
+    bool live; /* one of the days looked at has rows and may still grow, or none and has changed
+                  lately */
     int32_t *skipped; /* days left out because of "missing=skip" */
     unsigned skipped_count;
     uint64_t rows; /* in the range, over all days */

@@ -123,6 +123,18 @@ bool day_fenced(struct store *store, struct day *day);
 bool day_live(const struct store *store, const struct day *day, struct day_columns columns);
 
 /**
+ * day_first_live(store):
+ * The first day that is live by the calendar, whatever files there are.
+ */
+int32_t day_first_live(const struct store *store);
+
+/**
+ * day_changed_lately(store, day):
+ * Whether the time file of ${day} was changed within "live_window".
+ */
+bool day_changed_lately(const struct store *store, const struct day *day);
+
+/**
  * day_path(series, number, column, path):
  * Write the path, relative to DATA, of a column's file to ${path}; returns ${path}.
  */

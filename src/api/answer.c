@@ -19,6 +19,7 @@ void answer_memory(struct answer *answer, int status, const char *content_type,
 static void let_go(struct answer *answer)
 {
     body_end(&answer->body);
+    tag_end(&answer->tag);
     gather_end(&answer->gather);
 }
 
@@ -29,7 +30,7 @@ void answer_failed(struct answer *answer)
     size_t room = 6 * (sizeof(failure->reason) + sizeof(failure->parameter)) + 64;
 
     let_go(answer);
-    answer->chunked = false;
+    answer->chunked = answer->tagged = false;
     char *memory = arena_take(&answer->arena, room);
     if (memory == NULL) {
         answer_memory(answer, 503, "application/json",
@@ -64,6 +65,7 @@ void answer_clear(struct answer *answer)
     answer->allow = NULL;
     answer->preflight = false;
     answer->chunked = false;
+    answer->tagged = answer->planned = false;
 }
 
 void answer_free(struct answer *answer)

@@ -3,22 +3,41 @@
 #include "query/raw.h"
 
 /* All facts are there: plan, and write the line that comes first. */
-static void finish(struct answer *answer)
+static int plan(struct answer *answer)
 {
     struct slice line;
     uint64_t data_bytes;
 
     if (plan_make(&answer->plan, &answer->query, answer->gather.days, answer->gather.day_count,
                   &answer->arena) ||
-        raw_line(&answer->gather, &answer->plan, &answer->arena, &line, &data_bytes)) {
-        failure_set(&answer->failure, 503, NULL, "out of memory");
-        return;
+        raw_line(&answer->gather, &answer->plan, &answer->arena, &line, &data_bytes))
+        return failure_set(&answer->failure, 503, NULL, "out of memory");
+    body_of_rows(&answer->body, line, &answer->gather, &answer->plan, data_bytes,
+                 &answer->arena);
+    tag_begin(&answer->tag, &answer->gather, &answer->plan, line, answer->waker);
+    answer->planned = true;
+    return 0;
+}
+
+/* ... and find out its tag, for which a live day's last rows may have to be read. */
+static enum answer_state finish(struct answer *answer)
+{
+    if (!answer->planned && plan(answer))
+        return ANSWER_READY;
+    switch (tag_step(&answer->tag)) {
+    case TAG_WAIT:
+        return ANSWER_WAIT;
+    case TAG_FAILED:
+        failure_set(&answer->failure, 503, NULL, "the data changed while it was read");
+        return ANSWER_READY;
+    case TAG_DONE:
+        break;
     }
     answer->status = 200;
     answer->content_type = "application/octet-stream";
     answer->chunked = answer->query.framing == CONFIG_FRAMING_CHUNKED;
-    body_of_rows(&answer->body, line, &answer->gather, &answer->plan, data_bytes,
-                 &answer->arena);
+    answer->tagged = true;
+    return ANSWER_READY;
 }
 
 enum answer_state data_begin(struct api *api, const struct request *request,
@@ -40,8 +59,7 @@ enum answer_state data_more(struct api *api, struct answer *answer)
     case GATHER_WAIT:
         return ANSWER_WAIT;
     case GATHER_DONE:
-        finish(answer);
-        break;
+        return finish(answer);
     case GATHER_FAILED:
         break;
     }

@@ -9,6 +9,7 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "http/conditions.h"
 #include "http/exchange.h"
 #include "http/http1.h"
 #include "http/reqbody.h"
@@ -220,8 +221,10 @@ static void reply(struct conn *conn)
 {
     struct exchange *exchange = conn->exchange;
     struct answer *answer = &exchange->answer;
-    bool bodiless = answer->content_type == NULL || exchange->request.method == REQUEST_HEAD;
 
+    if (answer->tagged)
+        conditions_apply(&exchange->request, conn->pool->api->store->wall, answer);
+    bool bodiless = answer->content_type == NULL || exchange->request.method == REQUEST_HEAD;
     if (reply_make(&exchange->reply, answer, &exchange->request, exchange->keep_alive,
                    conn->pool->config)) {
         log_error("out of memory: a connection is closed");

@@ -28,9 +28,10 @@ struct exchange *exchange_take(struct exchange_pool *pool, const struct request 
 
 void exchange_keep_fields(struct exchange *exchange)
 {
-    struct slice *fields[] = { &exchange->request.id, &exchange->request.origin };
+    struct slice *fields[] = { &exchange->request.id, &exchange->request.origin,
+                               &exchange->request.conditions };
 
-    for (size_t i = 0; i < 2; i++) {
+    for (size_t i = 0; i < sizeof(fields) / sizeof(*fields); i++) {
         if (fields[i]->len == 0)
             continue;
         char *copy = arena_take(&exchange->answer.arena, fields[i]->len);

@@ -212,6 +212,19 @@ static bool is_value(const struct head *head, const char *lower)
            strncasecmp(head->value.at, lower, head->value.len) == 0;
 }
 
+/* A line about which part of the answer is wanted, or when. One without a value says nothing.
+ */
+static void take_condition(struct head *head)
+{
+    struct slice *lines = &head->request->conditions;
+
+    if (head->value.len == 0)
+        return;
+    if (lines->len == 0)
+        lines->at = head->field.at;
+    lines->len = (size_t)(head->value.at + head->value.len - lines->at);
+}
+
 /* Fill in the failure once: the first fault counts. */
 static void refuse(struct head *head, int status, const char *why)
 {
@@ -245,6 +258,10 @@ static int on_value_complete(llhttp_t *parser)
             head->host = head->value;
         }
         break;
+    case 5:
+        if (is_field(head, "range"))
+            take_condition(head);
+        break;
     case 6:
         if (is_field(head, "origin"))
             request->origin = head->value;
@@ -255,9 +272,17 @@ static int on_value_complete(llhttp_t *parser)
                 refuse(head, 417, "the only expectation that can be met is 100-continue");
         }
         break;
+    case 8:
+        if (is_field(head, "if-range") || is_field(head, "if-match"))
+            take_condition(head);
+        break;
     case 12:
         if (is_field(head, "x-request-id"))
             request->id = head->value;
+        break;
+    case 13:
+        if (is_field(head, "if-none-match"))
+            take_condition(head);
         break;
     case 14:
         if (is_field(head, "content-length"))
@@ -267,7 +292,13 @@ static int on_value_complete(llhttp_t *parser)
         if (is_field(head, "transfer-encoding")) {
             head->codings++;
             take_coding(head);
+        } else if (is_field(head, "if-modified-since")) {
+            take_condition(head);
         }
+        break;
+    case 19:
+        if (is_field(head, "if-unmodified-since"))
+            take_condition(head);
         break;
     }
     head->field.len = head->value.len = 0;
@@ -469,6 +500,7 @@ static void remember(struct http1_last *last, const char *bytes, size_t len,
     last->request = *request;
     last->request.origin = moved(request->origin, rest, last->rest);
     last->request.id = moved(request->id, rest, last->rest);
+    last->request.conditions = moved(request->conditions, rest, last->rest);
 }
 
 enum http1_result http1_head(const char *bytes, size_t len, struct http1_scan *scan,

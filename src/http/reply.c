@@ -5,11 +5,12 @@
 #include <time.h>
 
 #include "base/clock.h"
+#include "base/httpdate.h"
 #include "base/put.h"
 #include "config.h"
 
 /* More than all header fields together can need, but for an origin, which is the client's. */
-#define HEAD_BYTES 1536
+#define HEAD_BYTES 2048
 
 #define ID_BYTES 64 /* of a request id that came in; longer ones are replaced */
 
@@ -26,12 +27,16 @@ static const struct {
     }
     LINE(200, "OK"),
     LINE(204, "No Content"),
+    LINE(206, "Partial Content"),
+    LINE(304, "Not Modified"),
     LINE(400, "Bad Request"),
     LINE(404, "Not Found"),
     LINE(405, "Method Not Allowed"),
     LINE(408, "Request Timeout"),
+    LINE(412, "Precondition Failed"),
     LINE(413, "Content Too Large"),
     LINE(414, "URI Too Long"),
+    LINE(416, "Range Not Satisfiable"),
     LINE(417, "Expectation Failed"),
     LINE(431, "Request Header Fields Too Large"),
     LINE(500, "Internal Server Error"),
@@ -151,12 +156,65 @@ static bool is_chunked(const struct answer *answer, const struct request *reques
 static char *put_framing(char *at, const struct answer *answer, const struct request *request)
 {
     if (answer->content_type == NULL)
-        return at; /* a 204 has neither */
+        return at; /* a 204 and a 304 have neither */
     if (is_chunked(answer, request))
         return put_bytes(at, SLICE("Transfer-Encoding: chunked\r\n"));
     at = put_bytes(at, SLICE("Content-Length: "));
     at = put_number(at, answer->body.length);
     return put_bytes(at, SLICE("\r\n"));
+}
+
+/* Which part of the whole the body is, or that there is no such part. */
+static char *put_range(char *at, const struct answer *answer)
+{
+    at = put_bytes(at, SLICE("Content-Range: bytes "));
+    if (answer->status == 206) {
+        at = put_number(at, answer->from);
+        *at++ = '-';
+        at = put_number(at, answer->from + answer->body.length - 1);
+    } else {
+        *at++ = '*';
+    }
+    *at++ = '/';
+    at = put_number(at, answer->whole);
+    return put_bytes(at, SLICE("\r\n"));
+}
+
+/* Answers have few different times, which are not written anew each time. */
+static char *put_modified(char *at, int64_t modified)
+{
+    static struct {
+        int64_t when; /* 0: never written; then the text is not there */
+        char text[HTTPDATE_BYTES];
+    } recent[32], *known;
+
+    known = &recent[(uint64_t)modified % (sizeof(recent) / sizeof(*recent))];
+    if (known->when != modified || modified == 0) {
+        httpdate_write(modified, known->text);
+        known->when = modified;
+    }
+    return put_field(at, SLICE("Last-Modified: "),
+                     (struct slice){ known->text, sizeof(known->text) });
+}
+
+/* What makes the answer like a file. */
+static char *put_tag(char *at, const struct tag *tag)
+{
+    at = put_bytes(at, SLICE("Accept-Ranges: bytes\r\nETag: "));
+    tag_write(tag, at);
+    at = put_bytes(at + TAG_BYTES, SLICE("\r\n"));
+    return tag->modified < 0 ? at : put_modified(at, tag->modified);
+}
+
+/* How long a cache may keep the answer without asking. */
+static char *put_cache_control(char *at, const struct answer *answer,
+                               const struct config *config)
+{
+    if (answer->status >= 400)
+        return put_bytes(at, SLICE("Cache-Control: no-store\r\n"));
+    if (!answer->tagged || !answer->tag.closed)
+        return put_bytes(at, SLICE("Cache-Control: no-cache\r\n"));
+    return put_field(at, SLICE("Cache-Control: "), slice_of(config->closed_cache_control));
 }
 
 int reply_make(struct reply *reply, struct answer *answer, const struct request *request,
@@ -172,8 +230,11 @@ int reply_make(struct reply *reply, struct answer *answer, const struct request 
     if (answer->content_type != NULL)
         at = put_field(at, SLICE("Content-Type: "), slice_of(answer->content_type));
     at = put_framing(at, answer, request);
-    at = put_bytes(at, answer->status < 300 ? SLICE("Cache-Control: no-cache\r\n")
-                                            : SLICE("Cache-Control: no-store\r\n"));
+    if (answer->status == 206 || answer->status == 416)
+        at = put_range(at, answer);
+    if (answer->tagged)
+        at = put_tag(at, &answer->tag);
+    at = put_cache_control(at, answer, config);
     at = put_cors(at, answer, request, &config->allow_origin);
     at = put_field(at, SLICE("X-Request-Id: "),
                    id_valid(request->id) ? request->id : fresh_id());

@@ -15,7 +15,7 @@ void body_of(struct body *body, struct slice lead)
     memset(body, 0,
            offsetof(struct body, uses)); /* which are many, and read only where written */
     body->lead = lead;
-    body->length = body->left = lead.len;
+    body->length = lead.len;
 }
 
 void body_of_rows(struct body *body, struct slice lead, struct gather *gather,
@@ -23,7 +23,6 @@ void body_of_rows(struct body *body, struct slice lead, struct gather *gather,
 {
     body_of(body, lead);
     body->length += data_bytes;
-    body->left = body->length;
     body->gather = gather;
     body->plan = plan;
     body->arena = arena;
@@ -57,6 +56,7 @@ void body_cut(struct body *body, uint64_t from, uint64_t to)
     if (to - from < body->lead.len)
         body->lead.len = to - from;
     body->length = body->left = to - from;
+    body->cut = true;
     if (from > lead)
         move_on(body, from - lead);
 }
@@ -78,10 +78,12 @@ struct batch {
  * the end of the last one. */
 static void trim(struct body *body, struct piece *piece)
 {
-    piece->at += body->begun;
-    piece->offset += (off_t)body->begun;
-    piece->len -= body->begun;
-    body->begun = 0;
+    if (body->begun > 0) {
+        piece->at += body->begun;
+        piece->offset += (off_t)body->begun;
+        piece->len -= body->begun;
+        body->begun = 0;
+    }
     if (piece->len > body->left)
         piece->len = body->left;
     body->left -= piece->len;
@@ -93,7 +95,8 @@ static void add_piece(struct batch *batch, struct piece piece)
 {
     struct piece *last = batch->count > 0 ? &batch->pieces[batch->count - 1] : NULL;
 
-    trim(batch->body, &piece);
+    if (batch->body->cut)
+        trim(batch->body, &piece);
     if (last != NULL && last->at + last->len == piece.at && last->fd == piece.fd)
         last->len += piece.len;
     else
@@ -115,9 +118,22 @@ struct source {
     struct dayfile *nanos_file; /* NULL: not needed */
     unsigned place;
     uint64_t size; /* bytes of a record */
+    uint64_t left; /* rows to go on with */
     bool dense;    /* all rows between the first and the last one are in the range */
     bool together; /* the rows to send lie side by side in the file */
 };
+
+/* How many rows of ${size} bytes are wanted of a day of the plan. */
+static uint64_t rows_left(const struct body *body, const struct plan_day *planned,
+                          uint64_t size)
+{
+    uint64_t rows = planned->take - body->taken;
+
+    /* The last one may be wanted in part. */
+    return !body->cut || rows * size <= body->begun + body->left
+               ? rows
+               : (body->begun + body->left - 1) / size + 1;
+}
 
 static enum body_state open_source(struct body *body, struct source *source)
 {
@@ -142,26 +158,17 @@ static enum body_state open_source(struct body *body, struct source *source)
     source->nanos_file =
         gather->use_nanos ? day_file(source->day, gather->columns[gather->column_count]) : NULL;
     source->size = gather->series->columns[source->place].type.size;
+    source->left = rows_left(body, source->planned, source->size);
     source->dense =
         source->facts->span.count == source->facts->span.to - source->facts->span.from;
     source->together = source->dense && body->plan->step == 1;
     return BODY_PIECES;
 }
 
-/* The row to go on with, where the rows are dense, and how many are left of the day. */
+/* The row to go on with, where the rows are dense. */
 static uint64_t next_row(const struct body *body, const struct source *source)
 {
     return source->facts->span.from + source->planned->skip + body->taken * body->plan->step;
-}
-
-static uint64_t rows_left(const struct body *body, const struct source *source)
-{
-    uint64_t rows = source->planned->take - body->taken;
-
-    /* The last one that is wanted may be wanted in part. */
-    return rows * source->size <= body->begun + body->left
-               ? rows
-               : (body->begun + body->left - 1) / source->size + 1;
 }
 
 /* Whether what the next ${rows} rows touch of the column is in memory. */
@@ -176,7 +183,7 @@ static bool is_warm(struct body *body, const struct source *source, uint64_t row
         .from = row * size,
         .to = (row + (rows - 1) * step + 1) * size,
         .step = step * size,
-        .end = (row + (rows_left(body, source) - 1) * step + 1) * size,
+        .end = (row + (source->left - 1) * step + 1) * size,
     };
 
     return warm_ready(body->gather->store, &range, wait);
@@ -203,7 +210,7 @@ static bool is_warm_all(struct body *body, const struct source *source, struct d
 /* Hand out rows where they are mapped. Returns their bytes; 0 if they are not in memory. */
 static uint64_t hand_out(struct body *body, const struct source *source, struct batch *batch)
 {
-    uint64_t first = next_row(body, source), rows = rows_left(body, source);
+    uint64_t first = next_row(body, source), rows = source->left;
     uint64_t fit = batch->quota / source->size + 1;
     bool large =
         source->planned->take * source->size >= BODY_LARGE && body->length >= BODY_LARGE;
@@ -247,7 +254,7 @@ static inline void copy_record(char *to, const char *from, uint64_t size)
 static void copy_steps(struct copying *c)
 {
     uint64_t step = c->body->plan->step, size = c->source->size;
-    uint64_t row = next_row(c->body, c->source), rows = rows_left(c->body, c->source);
+    uint64_t row = next_row(c->body, c->source), rows = c->source->left;
 
     rows = rows < c->room ? rows : c->room;
     for (c->copied = 0; c->copied < rows; c->copied++, row += step)
@@ -265,7 +272,7 @@ static void copy_scattered(struct copying *c)
     uint64_t row = body->placed ? body->row : source->facts->span.from;
     uint64_t passed = body->placed ? body->passed : 0;
     uint64_t wanted = source->planned->skip + body->taken * body->plan->step;
-    uint64_t rows = rows_left(body, source);
+    uint64_t rows = source->left;
 
     rows = rows < c->room ? rows : c->room;
     for (; c->copied < rows && row < source->facts->span.to; row++) {
@@ -297,7 +304,7 @@ static void copy_rows(void *arg)
 /* Whether what copy_rows will touch is in memory. */
 static bool can_copy(struct body *body, const struct source *source, uint64_t room)
 {
-    uint64_t rows = rows_left(body, source);
+    uint64_t rows = source->left;
 
     if (source->dense)
         return is_warm(body, source, rows < room ? rows : room, &body->wait);
@@ -380,7 +387,7 @@ static enum body_state next_rows(struct body *body, struct batch *batch)
     struct body_use *use = &body->uses[body->use_count++];
     *use = (struct body_use){ .day = source.day, .file = source.file, .place = source.place };
     bool last = body->taken == source.planned->take;
-    if (last || body->left == 0)
+    if (last || (body->cut && body->left == 0))
         use->size = need;
     if (last) {
         body->taken = 0;
@@ -393,8 +400,9 @@ static enum body_state next_rows(struct body *body, struct batch *batch)
 /* Move the cursor to where there are rows. Returns whether there are. */
 static bool find_rows(struct body *body)
 {
-    while (body->left > 0 && body->gather != NULL &&
-           body->column < body->gather->column_count) {
+    if (body->cut && body->left == 0)
+        return false;
+    while (body->gather != NULL && body->column < body->gather->column_count) {
         if (body->day < body->plan->day_count)
             return true;
         body->day = 0;
@@ -467,7 +475,7 @@ enum body_state body_next(struct body *body, struct piece *pieces, int most, uin
     if (state == BODY_WAIT) {
         read_others(body, quota);
         if (body->use_count == 0) {
-            body->left += body->lead.len;
+            body->left += body->lead.len; /* which counts only if it is cut */
             return BODY_WAIT;
         }
         warm_forget(&body->wait);

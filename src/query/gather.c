@@ -254,20 +254,23 @@ static enum day_result weigh(struct gather *gather, struct day *day, struct aren
 
     if (guard_run(select_rows, &s))
         return DAY_CHANGED;
-    if (s.span.count == 0)
+    if (s.span.count == 0) {
+        gather->live |= day_changed_lately(gather->store, day);
         return DAY_OK;
+    }
     enum day_result result =
         day_open(gather->store, day, needed_columns(gather), &gather->waiter);
     if (result != DAY_OK)
         return result;
 
+    bool live = day_live(gather->store, day, needed_columns(gather));
+    gather->live |= live;
     /* To the nanosecond, where that is known: it may leave nothing. */
     if (gather->use_nanos && nanos_rows(gather, day) >= s.rows && select_again(&s, s.rows))
         return DAY_CHANGED;
     if (s.span.count == 0)
         return DAY_OK;
 
-    bool live = day_live(gather->store, day, needed_columns(gather));
     if (!live && gather->query->missing != CONFIG_MISSING_PREFIX &&
         !is_whole(gather, day, gather->failure)) {
         bool hearsay = day->looked != gather->store->turn;

@@ -158,6 +158,17 @@ bool day_live(const struct store *store, const struct day *day, struct day_colum
     return false;
 }
 
+int32_t day_first_live(const struct store *store)
+{
+    return (int32_t)((store->wall - (int64_t)(store->config->live_grace / 1000)) /
+                     DATE_SECONDS);
+}
+
+bool day_changed_lately(const struct store *store, const struct day *day)
+{
+    return day->files[SERIES_TIME]->state.mtime > dayfresh_recent(store);
+}
+
 /* Find the fences again: something was written beside them, or in their place. */
 static bool find_fences(struct store *store, struct day *day)
 {

@@ -126,6 +126,18 @@ static bool is_origin(const char *value)
     return strcmp(value, "*") == 0 || (strstr(value, "://") != NULL && strlen(value) <= 256);
 }
 
+/* What can stand behind the colon of a header field, and does. */
+static bool is_field_value(const char *value)
+{
+    size_t len = strlen(value);
+
+    for (const char *c = value; *c != '\0'; c++) {
+        if (*c < 0x20 || *c >= 0x7f)
+            return false;
+    }
+    return len > 0 && len <= 256 && value[0] != ' ' && value[len - 1] != ' ';
+}
+
 /* A row for the table of types, which is the list once more. */
 static int check_type(struct config *config, const char *value, char *problem, size_t size)
 {
@@ -156,6 +168,11 @@ static int check_meaning(struct config *config, const char *name, const char *va
     if (strcmp(name, "allow_origin") == 0 && !is_origin(value)) {
         snprintf(problem, size,
                  "allow_origin: '%s' is neither * nor an origin such as https://example.org",
+                 value);
+        return -1;
+    }
+    if (strcmp(name, "closed_cache_control") == 0 && !is_field_value(value)) {
+        snprintf(problem, size, "closed_cache_control: '%s' is not the value of a header field",
                  value);
         return -1;
     }
