@@ -248,24 +248,22 @@ enum tag_state tag_step(struct tag *tag)
     return TAG_DONE;
 }
 
-/* Eight hexadecimal digits, the first one in the lowest byte. */
-static uint64_t digits(uint64_t word)
-{
-    /* Half a byte each, the last digit lowest. */
-    word = (word | word << 16) & UINT64_C(0x0000ffff0000ffff);
-    word = (word | word << 8) & UINT64_C(0x00ff00ff00ff00ff);
-    word = (word | word << 4) & UINT64_C(0x0f0f0f0f0f0f0f0f);
-    uint64_t letters =
-        (word + UINT64_C(0x0606060606060606)) >> 4 & UINT64_C(0x0101010101010101);
-    return __builtin_bswap64(word + UINT64_C(0x3030303030303030) + letters * ('a' - '0' - 10));
-}
+typedef uint8_t sixteen __attribute__((vector_size(16)));
 
 void tag_write(const struct tag *tag, char text[TAG_BYTES])
 {
-    uint64_t halves[2] = { digits(tag->hash >> 32), digits(tag->hash & UINT32_MAX) };
+    uint64_t hash = __builtin_bswap64(tag->hash); /* the first digits in the lowest byte */
+    union {
+        uint64_t halves[2];
+        sixteen bytes;
+    } digits = { .halves = { hash >> 4 & UINT64_C(0x0f0f0f0f0f0f0f0f),
+                             hash & UINT64_C(0x0f0f0f0f0f0f0f0f) } };
+    sixteen values = __builtin_shuffle(
+        digits.bytes, (sixteen){ 0, 8, 1, 9, 2, 10, 3, 11, 4, 12, 5, 13, 6, 14, 7, 15 });
 
+    values += '0' + ((sixteen)(values > 9) & ('a' - '0' - 10));
     text[0] = text[TAG_BYTES - 1] = '"';
-    memcpy(text + 1, halves, sizeof(halves));
+    memcpy(text + 1, &values, sizeof(values));
 }
 
 void tag_end(struct tag *tag)
