@@ -253,17 +253,17 @@ typedef uint8_t sixteen __attribute__((vector_size(16)));
 void tag_write(const struct tag *tag, char text[TAG_BYTES])
 {
     uint64_t hash = __builtin_bswap64(tag->hash); /* the first digits in the lowest byte */
-    union {
-        uint64_t halves[2];
-        sixteen bytes;
-    } digits = { .halves = { hash >> 4 & UINT64_C(0x0f0f0f0f0f0f0f0f),
-                             hash & UINT64_C(0x0f0f0f0f0f0f0f0f) } };
-    sixteen values = __builtin_shuffle(
-        digits.bytes, (sixteen){ 0, 8, 1, 9, 2, 10, 3, 11, 4, 12, 5, 13, 6, 14, 7, 15 });
+    uint64_t first[2] = { hash >> 4 & UINT64_C(0x0f0f0f0f0f0f0f0f) };
+    uint64_t second[2] = { hash & UINT64_C(0x0f0f0f0f0f0f0f0f) };
+    sixteen even, odd, digits;
 
-    values += '0' + ((sixteen)(values > 9) & ('a' - '0' - 10));
+    memcpy(&even, first, sizeof(even));
+    memcpy(&odd, second, sizeof(odd));
+    digits = __builtin_shufflevector(even, odd, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22,
+                                     7, 23);
+    digits += '0' + ((sixteen)(digits > 9) & ('a' - '0' - 10));
     text[0] = text[TAG_BYTES - 1] = '"';
-    memcpy(text + 1, &values, sizeof(values));
+    memcpy(text + 1, &digits, sizeof(digits));
 }
 
 void tag_end(struct tag *tag)
