@@ -29,13 +29,6 @@ struct loop_ring_event {
 struct loop_ring *loop_ring_new(void);
 
 /**
- * loop_ring_accept(ring, fd, mark):
- * Accept one connection on ${fd}, non-blocking and closed on exec. Of the rings that wait for
- * one, the first is woken.
- */
-bool loop_ring_accept(struct loop_ring *ring, int fd, uint64_t mark);
-
-/**
  * loop_ring_poll(ring, fd, events, mark):
  * Complete once, when one of the poll ${events} (POLLIN, POLLOUT) has come or the other end of
  * ${fd} is closed.

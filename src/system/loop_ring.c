@@ -139,17 +139,6 @@ static struct io_uring_sqe *submission(struct loop_ring *ring)
     return sqe;
 }
 
-bool loop_ring_accept(struct loop_ring *ring, int fd, uint64_t mark)
-{
-    struct io_uring_sqe *sqe = submission(ring);
-
-    if (sqe == NULL)
-        return false;
-    io_uring_prep_accept(sqe, fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-    sqe->user_data = mark;
-    return true;
-}
-
 bool loop_ring_poll(struct loop_ring *ring, int fd, unsigned events, uint64_t mark)
 {
     struct io_uring_sqe *sqe = submission(ring);

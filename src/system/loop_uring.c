@@ -2,6 +2,7 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -21,12 +22,14 @@
  */
 
 #define EVENTS_PER_TURN 256
+#define LISTENERS_PER_TURN 16
 #define FEW 2 /* completions in a turn for which handing in an answer gains nothing */
 
 struct state {
     struct loop_ring *ring;
-    size_t releasing;     /* sockets that are closed as soon as the kernel is through */
-    bool few;             /* FEW completions, or less, came in this turn */
+    int listeners;    /* an epoll, watched by the loop, of the sockets that are listened on */
+    size_t releasing; /* sockets that are closed as soon as the kernel is through */
+    bool few;         /* FEW completions, or less, came in this turn */
     bool sources_changed; /* one may be to be armed or cancelled */
 };
 
@@ -38,19 +41,49 @@ static uint64_t tag(const void *of, unsigned what)
     return (uint64_t)(uintptr_t)of | what;
 }
 
+/*
+ * Connections are waited for by an epoll, and taken one at a time. Of the processes that
+ * listen, the kernel wakes one; accepts in the ring would be woken in the name of a process
+ * that is busy, stopped, or being killed, too, and then a connection waits until the next one
+ * comes.
+ */
+static void accept_waiting(void *arg)
+{
+    struct loop *loop = arg;
+    const struct state *state = loop->state;
+    struct epoll_event events[LISTENERS_PER_TURN];
+    int count = epoll_wait(state->listeners, events, LISTENERS_PER_TURN, 0);
+
+    for (int i = 0; i < count; i++) {
+        struct loop_source *source = events[i].data.ptr;
+
+        if (source->fd < 0 || loop->accept_paused)
+            continue; /* since the last one */
+        int fd = accept4(source->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        loop_engine_accepted(loop, source, fd < 0 ? -errno : fd);
+    }
+}
+
 static int engine_open(struct loop *loop)
 {
     struct state *state = calloc(1, sizeof(*state));
 
     if (state == NULL)
         return -1;
-    state->ring = loop_ring_new();
-    if (state->ring == NULL) {
-        free(state);
-        return -1;
-    }
     loop->state = state;
-    return 0;
+    state->listeners = epoll_create1(EPOLL_CLOEXEC);
+    state->ring = state->listeners < 0 ? NULL : loop_ring_new();
+    if (state->ring != NULL && loop_watch(loop, state->listeners, accept_waiting, loop) == 0)
+        return 0;
+
+    int saved = errno;
+    if (state->ring != NULL)
+        loop_ring_free(state->ring);
+    if (state->listeners >= 0)
+        close(state->listeners);
+    free(state);
+    errno = saved;
+    return -1;
 }
 
 static void engine_close(struct loop *loop)
@@ -58,6 +91,7 @@ static void engine_close(struct loop *loop)
     struct state *state = loop->state;
 
     loop_ring_free(state->ring);
+    close(state->listeners);
     free(state);
 }
 
@@ -71,8 +105,10 @@ static bool cancel(struct state *state, uint64_t mark)
 static int arm(struct loop *loop, struct loop_source *source)
 {
     struct state *state = loop->state;
+    struct epoll_event event = { .events = EPOLLIN | EPOLLEXCLUSIVE, .data.ptr = source };
 
-    (void)source;
+    if (source->listening)
+        return epoll_ctl(state->listeners, EPOLL_CTL_ADD, source->fd, &event);
     state->sources_changed = true;
     return 0;
 }
@@ -81,20 +117,15 @@ static void disarm(struct loop *loop, struct loop_source *source)
 {
     struct state *state = loop->state;
 
-    (void)source;
-    state->sources_changed = true;
+    if (source->listening)
+        epoll_ctl(state->listeners, EPOLL_CTL_DEL, source->fd, NULL);
+    else
+        state->sources_changed = true;
 }
 
-/*
- * A connection at a time: who has accepted one waits for the next behind all other processes.
- * An accept that completes many times keeps its place: while its process is busy or stopped, it
- * would be the one that is woken for each new connection, and all would wait for that process.
- */
 static bool arm_now(struct state *state, struct loop_source *source)
 {
-    source->armed = source->listening
-                        ? loop_ring_accept(state->ring, source->fd, tag(source, SOURCE))
-                        : loop_ring_poll(state->ring, source->fd, POLLIN, tag(source, SOURCE));
+    source->armed = loop_ring_poll(state->ring, source->fd, POLLIN, tag(source, SOURCE));
     return source->armed;
 }
 
@@ -113,9 +144,7 @@ static void update_sources(struct loop *loop)
     bool done = true;
 
     for (struct loop_source *source = loop->sources; source != NULL; source = source->next) {
-        if (source->listening && loop->accept_paused)
-            done &= cancel_source(state, source);
-        else if (!source->armed)
+        if (!source->listening && !source->armed)
             done &= arm_now(state, source);
     }
     for (struct loop_source *source = loop->dropped; source != NULL; source = source->next)
@@ -310,11 +339,7 @@ static void source_fired(struct loop *loop, struct loop_source *source,
         source->armed = source->cancelled = false;
         state->sources_changed = true;
     }
-    if (source->listening && quietly && event->result >= 0)
-        close(event->result);
-    else if (source->listening)
-        loop_engine_accepted(loop, source, event->result);
-    else if (source->fd >= 0 && event->result >= 0 && !quietly)
+    if (source->fd >= 0 && event->result >= 0 && !quietly)
         source->ready(source->arg);
 }
 
