@@ -13,6 +13,8 @@
 #include "query/plan.h"
 #include "query/query.h"
 #include "query/tag.h"
+#include "store/load.h"
+#include "store/snapshot.h"
 #include "store/store.h"
 
 /* What every endpoint needs: one for each worker. */
@@ -22,6 +24,15 @@ struct api {
     bool draining; /* connections end with their next answer */
     bool leaving;  /* the server is stopping: nobody should come any more */
 };
+
+enum answer_state {
+    ANSWER_READY,
+    ANSWER_MORE, /* call route_more after others had their turn */
+    ANSWER_WAIT, /* call route_more once the answer's waker was called */
+};
+
+/* What an answer can hold of what is known of all that is on disk. */
+#define ANSWER_HELD 3
 
 /* One answer, from the request to its last byte. Endpoints fill it in; whoever speaks the
  * protocol sends it. */
@@ -46,12 +57,14 @@ struct answer {
     struct query query;
     struct gather gather;
     struct plan plan;
-};
+    enum answer_state (*more)(struct api *api, struct answer *answer); /* goes on with it */
 
-enum answer_state {
-    ANSWER_READY,
-    ANSWER_MORE, /* call route_more after others had their turn */
-    ANSWER_WAIT, /* call route_more once the answer's waker was called */
+    /* Likewise, of answers about what is on disk. */
+    struct load_waiter waiter;
+    bool waited; /* something had to be read */
+    struct snapshot *held[ANSWER_HELD];
+    struct slice exchange; /* only this one; at is NULL: all */
+    bool details;
 };
 
 /**

@@ -15,6 +15,24 @@
  * open. The modules series and day work on it; one thread only.
  */
 
+/* What is made of DATA as a whole: see store/snapshot.h. */
+enum {
+    STORE_CATALOG,
+    STORE_HISTORY,
+    STORE_INSTRUMENTS,
+    STORE_SYMBOLS,
+    STORE_DETAILS,
+    STORE_SNAPSHOTS,
+};
+
+struct snapshot_slot {
+    struct snapshot *current; /* what was made last; NULL: nothing yet */
+    struct snapshot_job *job; /* what is being made; NULL: nothing */
+    uint64_t checked;         /* store time when the last look at the disk began */
+    int64_t wall;             /* likewise, seconds since the epoch */
+    uint64_t took;            /* nanoseconds */
+};
+
 struct store {
     const struct config *config;
     struct root *root;
@@ -34,6 +52,7 @@ struct store {
     unsigned roots;      /* how many there were before this one */
     unsigned warming;    /* warm.h's: reads under way, and who waits for room for one */
     struct warm_wait *crowd;
+    struct snapshot_slot snapshots[STORE_SNAPSHOTS];
 };
 
 /**

@@ -21,6 +21,12 @@ static void let_go(struct answer *answer)
     body_end(&answer->body);
     tag_end(&answer->tag);
     gather_end(&answer->gather);
+    load_leave(&answer->waiter);
+    answer->waited = false;
+    for (unsigned i = 0; i < ANSWER_HELD; i++) {
+        snapshot_release(answer->held[i]);
+        answer->held[i] = NULL;
+    }
 }
 
 void answer_failed(struct answer *answer)

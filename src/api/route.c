@@ -2,14 +2,19 @@
 
 #include "api/data.h"
 #include "api/health.h"
+#include "api/status.h"
+#include "api/symbols.h"
 
 static const struct {
     const char *path;
     enum answer_state (*begin)(struct api *api, const struct request *request,
                                struct answer *answer);
+    enum answer_state (*more)(struct api *api, struct answer *answer); /* NULL: never */
 } endpoints[] = {
-    { "/api/data", data_begin },
-    { "/health", health_begin },
+    { "/api/data", data_begin, data_more },
+    { "/api/status", status_begin, status_more },
+    { "/api/symbols", symbols_begin, symbols_more },
+    { "/health", health_begin, NULL },
 };
 
 static enum answer_state finish(struct answer *answer, enum answer_state state)
@@ -33,8 +38,10 @@ enum answer_state route_begin(struct api *api, const struct request *request,
         return finish(answer, ANSWER_READY);
     }
     for (size_t i = 0; i < sizeof(endpoints) / sizeof(*endpoints); i++) {
-        if (slice_is(request->path, endpoints[i].path))
-            return finish(answer, endpoints[i].begin(api, request, answer));
+        if (!slice_is(request->path, endpoints[i].path))
+            continue;
+        answer->more = endpoints[i].more;
+        return finish(answer, endpoints[i].begin(api, request, answer));
     }
     failure_set(&answer->failure, 404, NULL, "there is nothing at this path");
     return finish(answer, ANSWER_READY);
@@ -42,5 +49,5 @@ enum answer_state route_begin(struct api *api, const struct request *request,
 
 enum answer_state route_more(struct api *api, struct answer *answer)
 {
-    return finish(answer, data_more(api, answer)); /* the only endpoint with more to do */
+    return finish(answer, answer->more(api, answer));
 }

@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "store/day.h"
 #include "store/series.h"
+#include "store/snapshot.h"
 #include "system/stats.h"
 
 struct store *store_new(const struct config *config, const struct facts *facts,
@@ -52,8 +53,10 @@ void store_free(struct store *store)
 {
     if (store == NULL)
         return;
+    snapshot_cancel(store);
     while (store->helper != NULL && helper_wait(store->helper))
         ;
+    snapshot_clear(store);
     lru_free(&store->days);
     lru_free(&store->series);
     root_free(store->root);

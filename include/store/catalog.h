@@ -1,0 +1,82 @@
+#ifndef STORE_CATALOG_H
+#define STORE_CATALOG_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/stat.h>
+
+#include "base/arena.h"
+#include "base/slice.h"
+#include "store/snapshot.h"
+
+/*
+ * The exchanges, symbols and types on disk: the directories with valid names, sorted by name. A
+ * snapshot (store/snapshot.h), for which only those directories are read that have changed
+ * since the last one; the others are looked at with one stat(2) each.
+ */
+
+/* What a directory was when it was read; 0: too young to tell, or not readable. */
+typedef uint64_t catalog_mark;
+
+struct catalog_symbol {
+    const char *name;
+    catalog_mark mark;
+    uint32_t first_type; /* its place in the catalog's types */
+    uint16_t type_count;
+    uint8_t len; /* of name */
+};
+
+struct catalog_exchange {
+    const char *name;
+    catalog_mark mark;
+    uint32_t first_symbol, symbol_count;
+};
+
+struct catalog {
+    struct snapshot snapshot;
+    struct arena names;
+    struct catalog_exchange *exchanges;
+    uint32_t exchange_count, exchange_room;
+    struct catalog_symbol *symbols;
+    uint32_t symbol_count, symbol_room;
+    const char **types; /* of all symbols, one after another; equal names have one place */
+    uint32_t type_count, type_room;
+    bool full; /* some symbols were left out */
+};
+
+/* Types of one symbol; more are left out. */
+#define CATALOG_TYPES_MAX 64
+
+/* Room for the path of a series, relative to DATA, and its NUL. */
+#define CATALOG_PATH (3 * 65)
+
+/**
+ * catalog_get(store, waiter, catalog):
+ * The catalog, not older than "catalog_refresh", as snapshot_get gives it.
+ */
+enum snapshot_result catalog_get(struct store *store, struct load_waiter *waiter,
+                                 struct catalog **catalog);
+
+/**
+ * catalog_exchange(catalog, name):
+ * The exchange of that name; NULL if there is none.
+ */
+const struct catalog_exchange *catalog_exchange(const struct catalog *catalog,
+                                                struct slice name);
+
+/**
+ * catalog_symbol(catalog, exchange, name):
+ * The symbol of that name among those of ${exchange}; NULL if there is none.
+ */
+const struct catalog_symbol *catalog_symbol(const struct catalog *catalog,
+                                            const struct catalog_exchange *exchange,
+                                            const char *name);
+
+/**
+ * catalog_mark_of(found, wall):
+ * The mark of a directory of which stat(2) says ${found} when the wall clock is ${wall}, in
+ * nanoseconds: it is another one once the directory has changed.
+ */
+catalog_mark catalog_mark_of(const struct stat *found, int64_t wall);
+
+#endif

@@ -1,0 +1,280 @@
+#include "store/history.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/name.h"
+#include "store/root.h"
+
+struct build {
+    struct snapshot_job *job;
+    const struct catalog *catalog;
+    const struct history *before; /* NULL: none */
+    struct history *made;
+    bool changed;
+};
+
+#define NO_DAYS                                                                                \
+    {                                                                                          \
+        .first = INT32_MAX, .last = INT32_MIN, .before_last = INT32_MIN                        \
+    }
+
+/* --- One series */
+
+static void learn_day(struct history_series *series, int32_t day)
+{
+    if (day < series->first)
+        series->first = day;
+    if (day > series->last) {
+        series->before_last = series->last;
+        series->last = day;
+    } else if (day > series->before_last && day < series->last) {
+        series->before_last = day;
+    }
+}
+
+static void learn_time(struct history_series *series, int32_t day, const struct stat *found)
+{
+    if (found->st_mtim.tv_sec > series->newest) {
+        series->newest = found->st_mtim.tv_sec;
+        series->newest_day = day;
+    }
+}
+
+static int read_files(struct history_series *series, DIR *directory)
+{
+    struct dirent *entry;
+    struct stat found;
+    struct slice column;
+    int32_t day;
+
+    for (errno = 0; (entry = readdir(directory)) != NULL; errno = 0) {
+        if (name_parse_file(slice_of(entry->d_name), &column, &day) ||
+            !slice_is(column, "time") || fstatat(dirfd(directory), entry->d_name, &found, 0))
+            continue;
+        learn_day(series, day);
+        learn_time(series, day, &found);
+    }
+    return errno == 0 ? 0 : -1;
+}
+
+/* Read the whole directory. */
+static int read_series(const struct build *build, struct history_series *series,
+                       const char *path)
+{
+    struct stat found;
+    int fd = root_open(build->job->root, path, O_RDONLY | O_DIRECTORY);
+    DIR *directory = fd < 0 || fstat(fd, &found) ? NULL : fdopendir(fd);
+    int error = errno;
+
+    if (directory == NULL) {
+        if (fd >= 0)
+            close(fd);
+        if (error != EMFILE && error != ENFILE && error != ENOMEM && error != EIO)
+            return 0; /* it has gone, or is not for us: no days */
+        snapshot_fail(build->job, error, path);
+        return -1;
+    }
+    series->mark = catalog_mark_of(&found, build->job->wall);
+    int result = read_files(series, directory);
+    if (result)
+        snapshot_fail(build->job, errno, path);
+    closedir(directory);
+    return result;
+}
+
+/* Of a directory that has not changed: look at the files that are likely to have. */
+static void look_again(const struct build *build, struct history_series *series,
+                       const char *path)
+{
+    const int32_t days[] = { series->last, series->before_last, series->newest_day };
+    char file[NAME_FILE], whole[CATALOG_PATH + NAME_FILE];
+    struct stat found;
+
+    series->newest = 0;
+    for (unsigned i = 0; i < 3; i++) {
+        if (days[i] < DATE_FIRST)
+            continue;
+        snprintf(whole, sizeof(whole), "%s/%s", path, name_file(SLICE("time"), days[i], file));
+        if (root_stat(build->job->root, whole, &found) == 0)
+            learn_time(series, days[i], &found);
+    }
+}
+
+/* What was known of a series; NULL if nothing was. */
+static const struct history_series *find_before(const struct build *build,
+                                                const struct catalog_exchange *exchange,
+                                                const struct catalog_symbol *symbol,
+                                                uint32_t place)
+{
+    if (build->before == NULL)
+        return NULL;
+    const struct catalog *catalog = build->before->catalog;
+    if (catalog == build->catalog)
+        return &build->before->series[place];
+
+    const struct catalog_exchange *e = catalog_exchange(catalog, slice_of(exchange->name));
+    const struct catalog_symbol *s =
+        e == NULL ? NULL : catalog_symbol(catalog, e, symbol->name);
+    for (uint32_t i = 0; s != NULL && i < s->type_count; i++) {
+        if (strcmp(catalog->types[s->first_type + i], build->catalog->types[place]) == 0)
+            return &build->before->series[s->first_type + i];
+    }
+    return NULL;
+}
+
+static int fill_series(struct build *build, const struct catalog_exchange *exchange,
+                       const struct catalog_symbol *symbol, uint32_t place)
+{
+    struct history_series *series = &build->made->series[place];
+    const struct history_series *before = find_before(build, exchange, symbol, place);
+    char path[CATALOG_PATH];
+    struct stat found;
+
+    snprintf(path, sizeof(path), "%s/%s/%s", exchange->name, symbol->name,
+             build->catalog->types[place]);
+    if (before != NULL && before->mark != 0 && root_stat(build->job->root, path, &found) == 0 &&
+        catalog_mark_of(&found, build->job->wall) == before->mark) {
+        *series = *before;
+        look_again(build, series, path);
+    } else {
+        *series = (struct history_series)NO_DAYS;
+        if (read_series(build, series, path))
+            return -1;
+    }
+    build->changed |= before == NULL || before->mark != series->mark ||
+                      before->first != series->first || before->last != series->last ||
+                      before->newest != series->newest;
+    return 0;
+}
+
+/* --- All of them */
+
+/* The update of a type among those of the exchange, which begin at ${first}. NULL without
+ * memory. */
+static struct history_update *find_update(struct history *made, uint32_t first,
+                                          const char *exchange, const char *type)
+{
+    uint32_t at = first;
+
+    while (at < made->update_count && strcmp(made->updates[at].type, type) < 0)
+        at++;
+    if (at < made->update_count && strcmp(made->updates[at].type, type) == 0)
+        return &made->updates[at];
+    if (made->update_count == made->update_room) {
+        uint32_t room = 2 * made->update_room + 16;
+        void *grown = realloc(made->updates, room * sizeof(*made->updates));
+
+        if (grown == NULL)
+            return NULL;
+        made->updates = grown;
+        made->update_room = room;
+    }
+    memmove(&made->updates[at + 1], &made->updates[at],
+            (made->update_count++ - at) * sizeof(*made->updates));
+    made->updates[at] = (struct history_update){ .exchange = exchange, .type = type };
+    return &made->updates[at];
+}
+
+static int fill_symbol(struct build *build, const struct catalog_exchange *exchange,
+                       const struct catalog_symbol *symbol, uint32_t first_update)
+{
+    for (uint32_t i = 0; i < symbol->type_count; i++) {
+        uint32_t place = symbol->first_type + i;
+
+        if (fill_series(build, exchange, symbol, place))
+            return -1;
+        struct history_update *update = find_update(build->made, first_update, exchange->name,
+                                                    build->catalog->types[place]);
+        if (update == NULL) {
+            snapshot_fail(build->job, ENOMEM, NULL);
+            return -1;
+        }
+        if (build->made->series[place].newest > update->newest) {
+            update->newest = build->made->series[place].newest;
+            update->symbol = symbol->name;
+        }
+    }
+    return 0;
+}
+
+static int fill(struct build *build)
+{
+    const struct catalog *catalog = build->catalog;
+
+    for (uint32_t e = 0; e < catalog->exchange_count; e++) {
+        const struct catalog_exchange *exchange = &catalog->exchanges[e];
+        uint32_t first_update = build->made->update_count;
+
+        for (uint32_t i = 0; i < exchange->symbol_count; i++) {
+            if (snapshot_cancelled(build->job)) {
+                snapshot_fail(build->job, ECANCELED, exchange->name);
+                return -1;
+            }
+            if (fill_symbol(build, exchange, &catalog->symbols[exchange->first_symbol + i],
+                            first_update))
+                return -1;
+        }
+    }
+    return 0;
+}
+
+static void free_history(struct snapshot *snapshot)
+{
+    struct history *history = (struct history *)snapshot;
+
+    free(history->series);
+    free(history->updates);
+    free(history);
+}
+
+static void build_history(struct snapshot_job *job)
+{
+    struct build build = {
+        .job = job,
+        .catalog = (const struct catalog *)job->base,
+        .before = (const struct history *)job->before,
+        .changed = job->before == NULL || job->before->base != job->base,
+    };
+    struct history *made = build.made = calloc(1, sizeof(*made));
+    size_t count = build.catalog->type_count;
+
+    if (made == NULL || (made->series = calloc(count + 1, sizeof(*made->series))) == NULL) {
+        free(made);
+        snapshot_fail(job, ENOMEM, NULL);
+        return;
+    }
+    made->snapshot.free = free_history;
+    made->catalog = build.catalog;
+    if (fill(&build) || !build.changed) {
+        free_history(&made->snapshot);
+        return;
+    }
+    made->snapshot.bytes = sizeof(*made) + count * sizeof(*made->series) +
+                           made->update_room * sizeof(*made->updates);
+    job->made = &made->snapshot;
+}
+
+static const struct snapshot_kind kind = { STORE_HISTORY, false, build_history };
+
+enum snapshot_result history_get(struct store *store, struct catalog *catalog,
+                                 struct load_waiter *waiter, struct history **history)
+{
+    return snapshot_get(store, &kind, &catalog->snapshot, waiter, (struct snapshot **)history);
+}
+
+int64_t history_wall(const struct store *store)
+{
+    return snapshot_wall(store, &kind);
+}
+
+uint64_t history_took(const struct store *store)
+{
+    return snapshot_took(store, &kind);
+}
