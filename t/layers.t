@@ -23,7 +23,7 @@ my %owner = (
     confuse => qr{\Asrc/system/config[a-z_]*\z},
     ck => qr{\A(?:src|include)/(?:store|system)/[a-z_]+\z},
     zlib => qr{\Asrc/tools/[a-z_]+\z},
-    jansson => qr{\Asrc/tools/statjson\z},
+    jansson => qr{\Asrc/(?:tools/statjson|store/symbolfile)\z},
 );
 my @library = (
     [ qr{\Allhttp\.h\z}, 'llhttp' ], [ qr{\Anghttp2/}, 'nghttp2' ], [ qr{\Aopenssl/}, 'openssl' ], [ qr{\Aliburing}, 'liburing' ],

@@ -13,6 +13,7 @@
 #include "query/plan.h"
 #include "query/query.h"
 #include "query/tag.h"
+#include "query/ranking.h"
 #include "store/load.h"
 #include "store/snapshot.h"
 #include "store/store.h"
@@ -65,6 +66,8 @@ struct answer {
     struct snapshot *held[ANSWER_HELD];
     struct slice exchange; /* only this one; at is NULL: all */
     bool details;
+    struct slice search_text;
+    struct ranking *ranking; /* in the arena */
 };
 
 /**

@@ -4,6 +4,7 @@
 #include "api/answer.h"
 #include "store/catalog.h"
 #include "store/history.h"
+#include "store/instruments.h"
 
 /*
  * How an answer about what is on disk gets hold of what is known: one thing after another, each
@@ -21,13 +22,17 @@ void inventory_begin(struct answer *answer);
  * answer's failure set, NULL and ANSWER_READY. */
 
 /**
- * inventory_catalog(api, answer, catalog), inventory_history(api, answer, catalog, history):
- * The catalog; its history.
+ * inventory_catalog(api, answer, catalog), inventory_history(api, answer, catalog, history),
+ * inventory_instruments(api, answer, catalog, instruments):
+ * The catalog; its history; what can be searched for in it.
  */
 enum answer_state inventory_catalog(struct api *api, struct answer *answer,
                                     struct catalog **catalog);
 enum answer_state inventory_history(struct api *api, struct answer *answer,
                                     struct catalog *catalog, struct history **history);
+enum answer_state inventory_instruments(struct api *api, struct answer *answer,
+                                        struct catalog *catalog,
+                                        struct instruments **instruments);
 
 /**
  * inventory_made(api, answer, kind, base, made):

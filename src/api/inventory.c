@@ -1,7 +1,7 @@
 #include "api/inventory.h"
 
 /* Places among what the answer holds. */
-enum { CATALOG, HISTORY, MADE };
+enum { CATALOG, HISTORY, INSTRUMENTS = HISTORY, MADE };
 
 void inventory_begin(struct answer *answer)
 {
@@ -45,6 +45,23 @@ enum answer_state inventory_history(struct api *api, struct answer *answer,
         state = take(answer, result, (struct snapshot *)got, HISTORY);
     }
     *history = (struct history *)answer->held[HISTORY];
+    return state;
+}
+
+enum answer_state inventory_instruments(struct api *api, struct answer *answer,
+                                        struct catalog *catalog,
+                                        struct instruments **instruments)
+{
+    enum answer_state state = ANSWER_READY;
+    struct instruments *got = NULL;
+
+    if (answer->held[INSTRUMENTS] == NULL) {
+        enum snapshot_result result =
+            instruments_get(api->store, catalog, &answer->waiter, &got);
+
+        state = take(answer, result, (struct snapshot *)got, INSTRUMENTS);
+    }
+    *instruments = (struct instruments *)answer->held[INSTRUMENTS];
     return state;
 }
 

@@ -2,6 +2,7 @@
 
 #include "api/data.h"
 #include "api/health.h"
+#include "api/search.h"
 #include "api/status.h"
 #include "api/symbols.h"
 
@@ -13,6 +14,7 @@ static const struct {
 } endpoints[] = {
     { "/api/data", data_begin, data_more },
     { "/api/status", status_begin, status_more },
+    { "/api/symbol-search", search_begin, search_more },
     { "/api/symbols", symbols_begin, symbols_more },
     { "/health", health_begin, NULL },
 };
