@@ -7,6 +7,7 @@
 #include "base/failure.h"
 #include "base/request.h"
 #include "base/slice.h"
+#include "base/text.h"
 #include "base/waker.h"
 #include "query/body.h"
 #include "query/gather.h"
@@ -14,6 +15,7 @@
 #include "query/query.h"
 #include "query/tag.h"
 #include "query/ranking.h"
+#include "query/survey.h"
 #include "store/load.h"
 #include "store/snapshot.h"
 #include "store/store.h"
@@ -68,6 +70,8 @@ struct answer {
     bool details;
     struct slice search_text;
     struct ranking *ranking; /* in the arena */
+    struct survey *survey;   /* likewise; NULL: none */
+    struct text text;        /* what is written of it so far */
 };
 
 /**

@@ -23,6 +23,10 @@ static void let_go(struct answer *answer)
     gather_end(&answer->gather);
     load_leave(&answer->waiter);
     answer->waited = false;
+    if (answer->survey != NULL)
+        survey_end(answer->survey);
+    answer->survey = NULL;
+    answer->text.at = NULL;
     for (unsigned i = 0; i < ANSWER_HELD; i++) {
         snapshot_release(answer->held[i]);
         answer->held[i] = NULL;

@@ -1,5 +1,6 @@
 #include "api/route.h"
 
+#include "api/coverage.h"
 #include "api/data.h"
 #include "api/health.h"
 #include "api/search.h"
@@ -12,6 +13,7 @@ static const struct {
                                struct answer *answer);
     enum answer_state (*more)(struct api *api, struct answer *answer); /* NULL: never */
 } endpoints[] = {
+    { "/api/coverage", coverage_begin, coverage_more },
     { "/api/data", data_begin, data_more },
     { "/api/status", status_begin, status_more },
     { "/api/symbol-search", search_begin, search_more },
