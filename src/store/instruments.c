@@ -13,10 +13,11 @@
 
 /* --- What names say */
 
-/* What a name without a separator can end with; longer ones before those they end with. */
-static const char *const quotes[] = { "FDUSD", "USDT", "USDC", "BUSD", "TUSD", "USD", "EUR",
-                                      "GBP",   "JPY",  "AUD",  "CAD",  "CHF",  "TRY", "BRL",
-                                      "KRW",   "DAI",  "BTC",  "XBT",  "ETH",  "BNB", NULL };
+/* What a name without a separator can end with; longer ones before those they end with. TUSD
+ * and BUSD are not among them: DOTUSD is DOT and USD. */
+static const char *const quotes[] = { "FDUSD", "USDT", "USDC", "USD", "EUR", "GBP", "JPY",
+                                      "AUD",   "CAD",  "CHF",  "TRY", "BRL", "KRW", "DAI",
+                                      "BTC",   "XBT",  "ETH",  "BNB", NULL };
 
 static void copy_capitals(char to[65], const char *from, size_t len)
 {

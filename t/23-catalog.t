@@ -1,0 +1,199 @@
+#!/usr/bin/perl
+# GET /api/symbols: what is on disk, as it comes and goes.
+
+use v5.26;
+use warnings;
+use feature 'signatures';
+no warnings 'experimental::signatures';
+
+use FindBin;
+use lib "$FindBin::Bin/lib";
+use File::Path qw(make_path remove_tree);
+use JSON::PP;
+use Test::More;
+use Tickd;
+use Tickd::Data qw(sample write_day write_file day_in_file iso_of);
+use Tickd::Http qw(url);
+use Time::HiRes ();
+
+my $home = scratch();
+my $data = "$home/data";
+make_path($data);
+sample($data);
+write_day($data, 'coinbase/ETH-USD/MD', '2024-02-29', { time => [1709164800] });
+write_day($data, 'coinbase/ETH-USD/TRADES', '2025-03-01', { time => [1740787200] });
+write_day($data, 'binance/BTC-USD/TRADES', '2025-01-05', { time => [] });
+write_day($data, 'binance/ETHBTC/MD', '2025-01-05', { price => [1] });    # no time: no day
+make_path("$data/binance/EMPTY", "$data/binance/BARE/MD", "$data/bare", "$data/.hidden/X/MD", "$data/lost+found/X/MD",
+    "$data/coinbase/\@gen/MD", "$home/outside/SECRET/MD");
+write_file("$data/coinbase/FILE", 'x');
+write_file("$data/file", 'x');
+symlink "$home/outside", "$data/outside" or die $!;
+symlink "$home/outside/SECRET", "$data/coinbase/OUT" or die $!;
+symlink 'BTC-USD', "$data/coinbase/ALIAS" or die $!;
+
+# names(PATH): the directories that can be asked for, as a server without links out of DATA sees them.
+sub names ($path) {
+    opendir my $dir, $path or return ();
+    return sort grep { /\A[A-Za-z0-9_:-][A-Za-z0-9._:-]{0,63}\z/ && !/\.\./ && -d "$path/$_" && !(-l "$path/$_" && readlink("$path/$_") =~ m{\A/}) } readdir $dir;
+}
+
+# expected(EXCHANGE or undef, DETAILS)
+sub expected ($only, $details) {
+    my %exchanges = map { $_ => [ names("$data/$_") ] } grep { !defined $only || $_ eq $only } names($data);
+    my %unique = map { $_ => 1 } map { @$_ } values %exchanges;
+    my $expected = { symbols => [ sort keys %unique ], exchanges => \%exchanges };
+    return $expected if !$details;
+    for my $exchange (keys %exchanges) {
+        $expected->{details}{$exchange} = {};
+        for my $symbol (@{ $exchanges{$exchange} }) {
+            my @types = names("$data/$exchange/$symbol");
+            my @days = sort { $a <=> $b } map { my ($c, $d) = day_in_file(s{.*/}{}r); defined $c && $c eq 'time' ? $d : () }
+                map { glob "$data/$exchange/$symbol/$_/*" } @types;
+            $expected->{details}{$exchange}{$symbol} = {
+                types => \@types, first_day => @days ? iso_of($days[0]) : undef, last_day => @days ? iso_of($days[-1]) : undef,
+            };
+        }
+    }
+    $expected->{details} //= {};
+    return $expected;
+}
+
+my ($server, $http);
+
+sub right ($name, $only = undef, $details = undef) {
+    my $r = $http->get(url('/api/symbols', exchange => $only, details => $details));
+    is($r->{status}, 200, "$name: 200") or return diag $r->{error} // $r->{body};
+    is($r->{framing}, 'length', "$name: with Content-Length");
+    like($r->{headers}{'content-type'}, qr{\Aapplication/json}, "$name: JSON");
+    is_deeply(eval { decode_json($r->{body}) }, expected($only, $details), "$name: as on disk") or diag $r->{body};
+    return $r;
+}
+
+sub with_server ($refresh, $code, @options) {
+    $server = Tickd->start(data => $data, workers => 2, options => [ "catalog_refresh=$refresh", @options ]);
+    $http = $server->connect;
+    $code->();
+    $server->stop_ok;
+}
+
+with_server(0, sub {
+    subtest 'what is there' => sub {
+        my $r = right('all');
+        my $json = decode_json($r->{body});
+        is_deeply($json->{exchanges}{coinbase}, [qw(ALIAS BTC-USD ETH-USD)], 'by hand');
+        is_deeply($json->{exchanges}{bare}, [], 'an exchange without symbols');
+        right('one exchange', 'binance');
+        right('details', undef, 1);
+        right('details of one', 'coinbase', 1);
+        right('details=0', 'coinbase', 0);
+        is($http->get('/api/symbols?exchange=none')->{body}, qq({"symbols":[],"exchanges":{}}\n), 'an unknown exchange');
+        my $head = $http->request('HEAD', '/api/symbols');
+        is($head->{headers}{'content-length'}, length $http->get('/api/symbols')->{body}, 'HEAD');
+        is($http->request('OPTIONS', '/api/symbols')->{status}, 204, 'OPTIONS');
+        is_error($http->get('/api/symbols?exchange=..'), 400, 'exchange', 'no name');
+        is_error($http->get('/api/symbols?details=2'), 400, 'details', 'details=2');
+        is_error($http->get('/api/symbols?symbol=X'), 400, 'symbol', 'an unknown parameter');
+        is_error($http->get('/api/symbols?exchange=a&exchange=b'), 400, 'exchange', 'twice');
+        is($http->get('/api/symbols?_=1')->{status}, 200, 'a cache-buster');
+        is_error($http->request('POST', '/api/symbols'), 405, undef, 'POST');
+    };
+    subtest 'coming and going' => sub {
+        for my $step (
+            [ 'a symbol', sub { write_day($data, 'coinbase/NEW-USD/MD', '2025-01-05', { time => [1] }) } ],
+            [ 'a day', sub { write_day($data, 'coinbase/NEW-USD/MD', '2025-01-06', { time => [1] }) } ],
+            [ 'a type', sub { write_day($data, 'coinbase/NEW-USD/TRADES', '2025-01-07', { time => [1] }) } ],
+            [ 'an exchange', sub { write_day($data, 'kraken/XBTUSD/MD', '2025-01-06', { time => [1] }) } ],
+            [ 'another name', sub { rename "$data/kraken", "$data/kraken2" or die $! } ],
+            [ 'a type less', sub { remove_tree("$data/coinbase/NEW-USD/MD") } ],
+            [ 'a symbol less', sub { remove_tree("$data/coinbase/NEW-USD") } ],
+            [ 'an exchange less', sub { remove_tree("$data/kraken2") } ],
+        ) {
+            $step->[1]->();
+            right($step->[0]);
+            right("$step->[0], details", undef, 1);
+        }
+    };
+    subtest 'DATA goes and comes back' => sub {
+        rename $data, "$home/away" or die $!;
+        is_error($http->get('/api/symbols'), 503, undef, 'it is away');
+        mkdir $data or die $!;
+        is_error($http->get('/api/symbols'), 503, undef, 'an empty directory is there instead');
+        rmdir $data or die $!;
+        rename "$home/away", $data or die $!;
+        right('it is back');
+    };
+});
+
+# Old directories are not read again.
+system('find', $data, '-type', 'd', '-exec', 'touch', '-d', '2024-01-01', '{}', '+') == 0 or die;
+
+with_server('1s', sub {
+    subtest 'no answer is older than catalog_refresh' => sub {
+        right('before');
+        write_day($data, 'coinbase/LATE-USD/MD', '2025-01-05', { time => [1] });
+        ok(wait_for(10, sub { $http->get('/api/symbols')->{body} =~ /LATE-USD/ }), 'it appears');
+        right('after');
+        remove_tree("$data/coinbase/LATE-USD");
+        ok(wait_for(10, sub { $http->get('/api/symbols')->{body} !~ /LATE-USD/ }), 'and goes');
+        right('details', undef, 1);
+    };
+    subtest 'while requests run' => sub {
+        my @clients = map { $server->connect } 1 .. 8;
+        my ($wrong, $answers) = ('', 0);
+        for my $round (1 .. 40) {
+            my $path = "$data/coinbase/R$round-USD/MD";
+            make_path($path);
+            remove_tree("$data/coinbase/R" . ($round - 5) . '-USD') if $round > 5;
+            $_->send("GET /api/symbols?details=" . $round % 2 . " HTTP/1.1\r\nHost: x\r\n\r\n") for @clients;
+            for (@clients) {
+                my $r = $_->response;
+                my $json = eval { decode_json($r->{body}) };
+                $answers++ if $json;
+                $wrong .= ($r->{error} // "status $r->{status}") . "\n" if $r->{error} || $r->{status} != 200 || !$json;
+            }
+            select undef, undef, undef, 0.05;
+        }
+        is($wrong, '', "$answers answers, all whole");
+        remove_tree("$data/coinbase/R$_-USD") for 1 .. 40;
+    };
+});
+
+with_server(0, sub {
+    my $json = decode_json($http->get('/api/symbols')->{body});
+    my $count = 0;
+    $count += @$_ for values %{ $json->{exchanges} };
+    is($count, 3, 'max_symbols are listed');
+    like($server->log_text, qr/max_symbols/, 'and the log says so');
+}, 'max_symbols=3');
+
+# Many symbols: TICKD_TEST_SYMBOLS=50000 for all of them.
+subtest 'many symbols' => sub {
+    my $many = $ENV{TICKD_TEST_SYMBOLS} // 3000;
+    my $big = "$home/big";
+    sample($big);
+    make_path(map { sprintf '%s/many/S%05d-USD/MD', $big, $_ } 1 .. $many);
+    my $busy = Tickd->start(data => $big, workers => 1, options => ['catalog_refresh=0']);
+    my $query = url('/api/data', symbol => 'BTC-USD', type => 'MD', columns => 'time', start => '2025-01-01', end => '2025-01-07');
+    my ($lister, $client) = map { $busy->connect } 1 .. 2;
+    my $slowest = 0;
+    my $right = $client->get($query)->{body};
+    my $same = 1;
+    for (1 .. 3) {
+        $lister->send("GET /api/symbols HTTP/1.1\r\nHost: x\r\n\r\n");
+        for (1 .. 50) {
+            my $begun = Time::HiRes::time();
+            $same &&= $client->get($query)->{body} eq $right;
+            my $took = Time::HiRes::time() - $begun;
+            $slowest = $took if $took > $slowest;
+        }
+        my $r = $lister->response;
+        is(scalar @{ (eval { decode_json($r->{body}) } // {})->{symbols} // [] }, $many + 1, "$many symbols are listed") or diag $r->{error};
+    }
+    ok($same, 'data queries meanwhile are right');
+    note sprintf 'the slowest of them took %.1f ms', 1000 * $slowest;
+    cmp_ok($slowest, '<', seconds(2), 'and none waits for the list');
+    $busy->stop_ok;
+};
+
+done_testing;
