@@ -14,8 +14,25 @@
     split(quoted[3], bounds, /[, ]+/)
     if (words[2] == "NUMBER")
         printf "From %s to %s.\n", bounds[2], bounds[3]
+    else if (words[2] == "SIZE")
+        printf "From %s to %s.\n", in_units(bounds[2], "1 k m g", "1024 1024 1024"),
+            in_units(bounds[3], "1 k m g", "1024 1024 1024")
+    else if (words[2] == "DURATION")
+        printf "From %s to %s.\n", in_units(bounds[2], "ms s m h d", "1000 60 60 24"),
+            in_units(bounds[3], "ms s m h d", "1000 60 60 24")
     if (standard != "")
         printf "The default is\n.Ql %s .\n", standard
+}
+
+# The number in the largest of its units that divides it; the factors lead from each unit to the next.
+function in_units(number, units, factors,    unit, factor, count, i) {
+    if (number == 0)
+        return "0"
+    count = split(factors, factor, " ")
+    split(units, unit, " ")
+    for (i = 1; i <= count && number % factor[i] == 0; i++)
+        number /= factor[i]
+    return number (unit[i] == "1" ? "" : unit[i])
 }
 
 # Print the text in lines of at most 78 bytes.

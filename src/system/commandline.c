@@ -27,7 +27,7 @@ static const char usage[] =
     "  -l, --listen ADDRESS   where to listen (option listen)\n"
     "  -w, --workers N        worker processes (option workers)\n"
     "      --cpus LIST        the cores to pin workers to (option cpus)\n"
-    "  -o, --option NAME=VALUE  set any option; flags go before the file\n"
+    "  -o, --option NAME=VALUE  set any option; overrides the file\n"
     "  -t, --test             say whether the configuration is fine, and exit\n"
     "  -T, --print            print the configuration as a file, and exit\n"
     "  -s, --signal COMMAND   to the tickd that runs with this configuration (its pid_file):\n"
