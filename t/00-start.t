@@ -46,7 +46,7 @@ subtest 'refused at the start: one line that names the culprit' => sub {
     my $dir = scratch();
     write_file("$dir/precious", "keep me\n");
     my $long = 'x' x 120;
-    my @good = ('-f', '-d', "$data", '-l', '127.0.0.1:0', '-w', '1');
+    my @good = ('-f', '-d', "$data", '-l', '127.0.0.1:0', '-w', '1', '-o', 'admin_listen=off');
     my @cases = (
         [ 'an unknown long flag', qr/nonsense.*(?:-h|--help)\b/, @good, '--nonsense' ],
         [ 'an unknown short flag', qr/Z.*(?:-h|--help)\b/, @good, '-Z' ],
@@ -192,7 +192,7 @@ subtest 'no -w: a worker for each core' => sub {
         open STDIN, '<', '/dev/null';
         open STDOUT, '>', $log;
         open STDERR, '>&', \*STDOUT;
-        exec tickd(), '-f', '-d', "$data", '-l', '127.0.0.1:0' or POSIX::_exit(127);
+        exec tickd(), '-f', '-d', "$data", '-o', 'admin_listen=off', '-l', '127.0.0.1:0' or POSIX::_exit(127);
     }
     my $self = bless { pid => $pid, dir => $dir, log => $log }, 'Tickd';
     $self->track;
@@ -279,12 +279,12 @@ subtest 'several listeners' => sub {
     }
 
     # One that somebody listens on is in use.
-    my $second = run_tickd(15, '-f', '-d', "$data", '-l', "unix:$socket");
+    my $second = run_tickd(15, '-f', '-d', "$data", '-o', 'admin_listen=off', '-l', "unix:$socket");
     ok($second->{status} =~ /\A[1-9]\d*\z/ && $second->{err} =~ /\A[^\n]*\Q$socket\E[^\n]*\n\z/, 'a second tickd on the same socket is refused')
         or diag "  $second->{status} $second->{err}";
     is($server->connect("unix:$socket")->get('/health')->{status}, 200, 'the first one goes on');
     my ($first) = grep { /\A127/ } @addresses;
-    my $third = run_tickd(15, '-f', '-d', "$data", '-l', $first);
+    my $third = run_tickd(15, '-f', '-d', "$data", '-o', 'admin_listen=off', '-l', $first);
     ok($third->{status} =~ /\A[1-9]\d*\z/ && $third->{err} =~ /\A[^\n]*\Q$first\E[^\n]*\n\z/, 'a second tickd on the same port is refused')
         or diag "  $third->{status} $third->{err}";
     $server->stop_ok;
@@ -313,7 +313,7 @@ subtest 'a daemon' => sub {
     my $socket = "$dir/s";
     make_path("$dir/data");
     sample("$dir/data");
-    my $run = run_tickd(20, '-d', "$dir/data", '-l', "unix:$socket", '-w', '2');
+    my $run = run_tickd(20, '-d', "$dir/data", '-o', 'admin_listen=off', '-l', "unix:$socket", '-w', '2');
     is($run->{status}, 0, 'the command returns with 0');
     unlike($run->{err}, qr/\n./, 'with a line at most');
     # It serves already: no waiting here.
@@ -327,7 +327,7 @@ subtest 'a daemon' => sub {
     isnt($session, $mine, 'in a session of its own');
     is(readlink "/proc/$master/cwd", '/', 'in the root directory');
     is(readlink "/proc/$master/fd/0", '/dev/null', 'stdin is /dev/null');
-    my $again = run_tickd(20, '-d', "$dir/data", '-l', "unix:$socket");
+    my $again = run_tickd(20, '-d', "$dir/data", '-o', 'admin_listen=off', '-l', "unix:$socket");
     ok($again->{status} =~ /\A[1-9]\d*\z/ && $again->{err} =~ /\A[^\n]*\Q$socket\E[^\n]*\n\z/, 'a second one fails before it is a daemon')
         or diag "  $again->{status} $again->{err}";
     kill 'TERM', $master;

@@ -35,7 +35,7 @@ SKIP: {
     local $ENV{TICKD_WRAPPER} = $refuse;
     my $log = serves('engine=auto');
     is(scalar(() = $log =~ /epoll, since io_uring cannot be used here/g), 1, 'auto, where io_uring is forbidden: a line about it, and epoll');
-    my $run = run_tickd(20, '-f', '-d', "$data", '-l', '127.0.0.1:0', '-o', 'engine=io_uring');
+    my $run = run_tickd(20, '-f', '-d', "$data", '-o', 'admin_listen=off', '-l', '127.0.0.1:0', '-o', 'engine=io_uring');
     is($run->{status}, 2, 'io_uring, where it is forbidden: exit code 2');
     like($run->{err}, qr/\A[^\n]*io_uring cannot be used here[^\n]*\n\z/, 'and a line that says so');
 }

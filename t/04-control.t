@@ -49,10 +49,10 @@ subtest 'the pid file' => sub {
     $other->stop;
     is(Tickd::_slurp($other->{pid_file}), "77\n", "somebody else's file stays");
 
-    my $nowhere = run_tickd(20, '-d', "$data", '-l', '127.0.0.1:0', '-o', 'pid_file=/nowhere/at/all');
+    my $nowhere = run_tickd(20, '-d', "$data", '-o', 'admin_listen=off', '-l', '127.0.0.1:0', '-o', 'pid_file=/nowhere/at/all');
     is($nowhere->{status}, 1, 'a file that cannot be made');
     like($nowhere->{err}, qr{\A[^\n]*pid file /nowhere/at/all: No such file[^\n]*\n\z}, 'is named');
-    my $failed = run_tickd(20, '-d', "$data", '-l', 'unix:/nowhere/s', '-o', "pid_file=$server->{dir}/failed");
+    my $failed = run_tickd(20, '-d', "$data", '-o', 'admin_listen=off', '-l', 'unix:/nowhere/s', '-o', "pid_file=$server->{dir}/failed");
     is($failed->{status}, 1, 'a start that fails');
     ok(!-e "$server->{dir}/failed", 'leaves no file');
 };

@@ -112,7 +112,7 @@ subtest 'errors of the start go to the caller' => sub {
     for (@cases) {
         my ($name, $culprit, @arguments) = @$_;
         for my $mode ([], ['-f']) {
-            my $run = run_tickd(20, @$mode, '-d', "$data", (grep { $_ eq '-l' } @arguments) ? () : ('-l', '127.0.0.1:0'),
+            my $run = run_tickd(20, @$mode, '-d', "$data", (grep { $_ eq '-l' } @arguments) ? () : ('-l', '127.0.0.1:0'), '-o', 'admin_listen=off',
                 '-w', '1', '-o', "error_log=$dir/log", @arguments);
             ok($run->{status} eq '1' && $run->{err} =~ /\A[^\n]*$culprit[^\n]*\n\z/, "$name (@$mode)") or diag "  $run->{status} $run->{err}";
         }
@@ -131,7 +131,7 @@ subtest 'USR1 without a file' => sub {
 subtest 'stderr and syslog' => sub {
     plan skip_all => 'daemons are not followed into a wrapper' if $wrapped;
     my $dir = scratch();
-    my $pid = Tickd::child([ tickd(), '-d', "$data", '-l', '127.0.0.1:0', '-w', '1', '-o', "pid_file=$dir/pid", '-o', 'error_log=stderr' ],
+    my $pid = Tickd::child([ tickd(), '-d', "$data", '-l', '127.0.0.1:0', '-w', '1', '-o', 'admin_listen=off', '-o', "pid_file=$dir/pid", '-o', 'error_log=stderr' ],
         "$dir/out", "$dir/err");
     ok(wait_for(20, sub { waitpid($pid, POSIX::WNOHANG()) == $pid }) && $? == 0, 'a daemon that logs to stderr starts');
     like(Tickd::_slurp("$dir/err"), qr/\A$line+\z/, 'and does');

@@ -17,7 +17,7 @@ my $dir = scratch();
 mkdir "$dir/data" or die $!;
 sample("$dir/data");
 my $engine = defined $ENV{TICKD_ENGINE} ? "-o engine=$ENV{TICKD_ENGINE}" : '';
-my $conf = "data = $dir/data\nlisten = 'unix:$dir/s'\nworkers = 1\nerror_log = $dir/log\n";
+my $conf = "data = $dir/data\nlisten = 'unix:$dir/s'\nworkers = 1\nadmin_listen = off\nerror_log = $dir/log\n";
 defaults();
 write_file("$dir/tickd.conf", $conf);
 

@@ -21,7 +21,7 @@ my $dir = scratch();
 mkdir "$dir/data" or die $!;
 Tickd::Load::data("$dir/data");
 my $engine = defined $ENV{TICKD_ENGINE} ? "engine = $ENV{TICKD_ENGINE}\n" : '';
-my $conf = "data = $dir/data\nlisten = {'127.0.0.1:0', 'unix:$dir/s'}\nworkers = 2\npid_file = $dir/pid\nerror_log = $dir/log\n$engine";
+my $conf = "data = $dir/data\nlisten = {'127.0.0.1:0', 'unix:$dir/s'}\nworkers = 2\nadmin_listen = off\npid_file = $dir/pid\nerror_log = $dir/log\n$engine";
 
 # program(TEXT): let the program be what TEXT says, by a rename; undef: the real one.
 my $real = (tickd())[0];
@@ -239,7 +239,7 @@ subtest 'sockets that are handed over' => sub {
             open STDERR, '>&', \*STDOUT;
             $ENV{LISTEN_FDS} = 2;
             $ENV{LISTEN_PID} = $pid_of_listen || $$;
-            exec $real, '-d', "$dir/data", '-w', 1, '-l', "127.0.0.1:$port", '-l', "unix:$dir/lent", @args or POSIX::_exit(127);
+            exec $real, '-d', "$dir/data", '-w', 1, '-o', 'admin_listen=off', '-l', "127.0.0.1:$port", '-l', "unix:$dir/lent", @args or POSIX::_exit(127);
         }
         my $self = bless { dir => $log, log => "$log/log", pid => $pid, port => $port }, 'Tickd';
         $self->track;

@@ -116,7 +116,7 @@ subtest 'how it is started makes no difference' => sub {
     }
     for my $closed ('>&-', '2>&-', '<&- >&- 2>&-') {
         my $socket = "$data/../" . (split m{/}, "$data")[-1] . '.sock';
-        my $code = system('/bin/sh', '-c', join ' ', build() . '/tickd', '-d', "$data", '-w', '1', '-l', "unix:$socket", $closed);
+        my $code = system('/bin/sh', '-c', join ' ', build() . '/tickd', '-d', "$data", '-w', '1', '-o', 'admin_listen=off', '-l', "unix:$socket", $closed);
         is($code, 0, "a daemon with $closed starts");
         my $http = Tickd::Http->connect(path => $socket, timeout => seconds(10));
         ok($http && $http->get('/health')->{status} == 200, 'and answers');

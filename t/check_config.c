@@ -210,6 +210,7 @@ START_TEST(config_lists_have_defaults_while_empty)
     ck_assert_int_eq(config_complete(config, problem, sizeof(problem)), 0);
     ck_assert_uint_eq(config->listen.count, 1);
     ck_assert_str_eq(config->listen.items[0], "127.0.0.1:8080");
+    ck_assert(config->listen.untouched);
     ck_assert_uint_eq(config->allow_origin.count, 1);
     ck_assert_str_eq(config->allow_origin.items[0], "*");
     ck_assert_uint_eq(config->type.count, 0);
@@ -226,6 +227,7 @@ START_TEST(config_lists_have_defaults_while_empty)
     ck_assert_uint_eq(config->listen.count, 2);
     ck_assert_str_eq(config->listen.items[0], "[::1]:1");
     ck_assert_str_eq(config->listen.items[1], "unix:/x");
+    ck_assert(!config->listen.untouched && config->admin_listen.untouched);
     ck_assert_uint_eq(config->allow_origin.count, 1);
     ck_assert_uint_eq(config->type.count, 2);
     ck_assert_uint_eq(

@@ -76,6 +76,42 @@ START_TEST(route_finds_endpoints)
 }
 END_TEST
 
+START_TEST(route_tells_listeners_apart)
+{
+    struct request request = { .method = REQUEST_GET, .minor = 1, .admin = true };
+    size_t bytes[SEGMENT_SECTIONS] = { [SEGMENT_STATS] = stats_bytes(3) };
+    struct segment *segment = segment_create(bytes);
+
+    begin();
+    stats_create(segment);
+    api.segment = segment;
+    ask(REQUEST_GET, "/metrics", NULL);
+    ck_assert_int_eq(answer.status, 404);
+    ck_assert_int_eq(answer.endpoint, STATS_ENDPOINT_other);
+    ask(REQUEST_GET, "/health", NULL);
+    ck_assert_int_eq(answer.endpoint, STATS_ENDPOINT_health);
+
+    request.path = SLICE("/api/data");
+    answer_clear(&answer);
+    route_begin(&api, &request, &answer);
+    ck_assert_int_eq(answer.status, 404);
+    request.path = SLICE("/health");
+    answer_clear(&answer);
+    route_begin(&api, &request, &answer);
+    ck_assert_int_eq(answer.status, 200);
+    request.path = SLICE("/metrics");
+    answer_clear(&answer);
+    stats_answered(STATS_ENDPOINT_data, REQUEST_GET, 200);
+    route_begin(&api, &request, &answer);
+    ck_assert_int_eq(answer.status, 200);
+    ck_assert_int_eq(answer.endpoint, STATS_ENDPOINT_metrics);
+    ck_assert(says("\ntickd_answers_total{endpoint=\"data\",method=\"GET\",code=\"200\"} 1\n"));
+    end();
+    stats_detach();
+    segment_free(segment);
+}
+END_TEST
+
 START_TEST(route_knows_methods)
 {
     static const char *const paths[] = { "/api/data", "/health", "/none" };
@@ -144,5 +180,5 @@ START_TEST(route_is_healthy_with_data_only)
 }
 END_TEST
 
-UNIT("route", route_finds_endpoints, route_knows_methods, route_answers_with_data,
-     route_is_healthy_with_data_only)
+UNIT("route", route_finds_endpoints, route_tells_listeners_apart, route_knows_methods,
+     route_answers_with_data, route_is_healthy_with_data_only)

@@ -90,6 +90,28 @@ START_TEST(stats_quantiles_are_bounds)
 }
 END_TEST
 
+START_TEST(stats_answers_have_bounded_labels)
+{
+    static const int strange[] = { 0, -1, 99, 299, 418, 511, 512, 1 << 30 };
+
+    set_up();
+    for (size_t i = 0; i < COUNT_OF(strange); i++)
+        stats_answered(STATS_ENDPOINT_health, REQUEST_GET, strange[i]);
+    stats_answered(STATS_ENDPOINT_health, REQUEST_GET, 200);
+    stats_answered(STATS_ENDPOINT_other, REQUEST_OTHER, 505);
+    look();
+    ck_assert_uint_eq(total.answers[STATS_ENDPOINT_health][REQUEST_GET][STATS_CODE_other],
+                      COUNT_OF(strange));
+    ck_assert_uint_eq(total.answers[STATS_ENDPOINT_health][REQUEST_GET][STATS_CODE_200], 1);
+    ck_assert_uint_eq(total.answers[STATS_ENDPOINT_other][REQUEST_OTHER][STATS_CODE_505], 1);
+    ck_assert_str_eq(stats_codes[STATS_CODE_505], "505");
+    ck_assert_str_eq(stats_codes[STATS_CODE_other], "other");
+    ck_assert_str_eq(stats_methods[REQUEST_HEAD], "HEAD");
+    ck_assert_str_eq(stats_endpoints[STATS_ENDPOINT_data], "data");
+    tear_down();
+}
+END_TEST
+
 /* A worker that counts what it is told, and ends. */
 static pid_t work(unsigned id, unsigned slot, unsigned count)
 {
@@ -101,6 +123,7 @@ static pid_t work(unsigned id, unsigned slot, unsigned count)
             stats_add(STATS_requests, 1);
             stats_add(STATS_requests_active, 1);
             stats_time(STATS_answer_time, 15000);
+            stats_answered(STATS_ENDPOINT_data, REQUEST_HEAD, i % 2 ? 200 : 404);
         }
         stats_set(STATS_connections, count);
         stats_subtract(STATS_requests_active, count / 2);
@@ -159,6 +182,10 @@ START_TEST(stats_fold_keeps_what_was_counted)
         ck_assert_uint_eq(total.counters[STATS_requests_active], 2);
         ck_assert_uint_eq(stats_count(&total.durations[STATS_answer_time]), 14 * round);
         ck_assert_uint_eq(total.durations[STATS_answer_time].sum, 14 * 15000 * round);
+        ck_assert_uint_eq(total.answers[STATS_ENDPOINT_data][REQUEST_HEAD][STATS_CODE_200],
+                          7 * round);
+        ck_assert_uint_eq(total.answers[STATS_ENDPOINT_data][REQUEST_HEAD][STATS_CODE_404],
+                          7 * round);
         stats_fold(segment, 2);
         stats_fold(segment, 3); /* it never came to take its row */
         look();
@@ -226,5 +253,6 @@ START_TEST(stats_of_another_make_do_not_fit)
 END_TEST
 
 UNIT("stats", stats_bounds_are_what_is_promised, stats_durations_find_their_buckets,
-     stats_quantiles_are_bounds, stats_rows_have_owners, stats_fold_keeps_what_was_counted,
-     stats_sums_never_go_back, stats_read_gives_up, stats_of_another_make_do_not_fit)
+     stats_quantiles_are_bounds, stats_answers_have_bounded_labels, stats_rows_have_owners,
+     stats_fold_keeps_what_was_counted, stats_sums_never_go_back, stats_read_gives_up,
+     stats_of_another_make_do_not_fit)

@@ -19,11 +19,14 @@
 #include "store/load.h"
 #include "store/snapshot.h"
 #include "store/store.h"
+#include "system/segment.h"
+#include "system/stats.h"
 
 /* What every endpoint needs: one for each worker. */
 struct api {
     const struct config *config;
     struct store *store;
+    const struct segment *segment; /* where all processes count; for /metrics */
     bool draining; /* connections end with their next answer */
     bool leaving;  /* the server is stopping: nobody should come any more */
 };
@@ -44,6 +47,7 @@ struct answer {
     struct waker waker;     /* of whoever waits for it */
     struct failure failure; /* with a status: the answer is this error */
 
+    enum stats_endpoint endpoint; /* as what it is counted */
     int status;
     const char *content_type; /* NULL: without a body */
     const char *allow;        /* the Allow header field; NULL: none */

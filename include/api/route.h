@@ -3,6 +3,9 @@
 
 #include "api/answer.h"
 
+/* The path of the request decides which endpoint answers, and the listener that it came to
+ * whether it does: data is not served on admin listeners, nor /metrics on others. */
+
 /**
  * route_begin(api, request, answer):
  * Find the endpoint that ${request} is for and begin its answer. When ANSWER_READY, ${answer}

@@ -21,6 +21,7 @@ struct request {
     bool keep_alive;      /* the client wants the connection to stay */
     bool chunked;         /* a body follows the head, in chunks */
     bool expect_continue; /* the client waits for a 100 before it sends the body */
+    bool admin;           /* it came to an admin listener */
     uint64_t body_bytes;  /* length of the body that follows the head; 0 if there is none, or
                              chunked */
     struct slice path;    /* of the target, as sent: "/api/data"; "*" of OPTIONS */

@@ -27,6 +27,13 @@ struct conn_pool *conn_pool_new(struct loop *loop, struct api *api,
 void conn_accept(void *pool, int fd);
 
 /**
+ * conn_accept_admin(pool, fd):
+ * Likewise, of a socket that came to an admin listener: it is served even while there are as
+ * many connections as there may be.
+ */
+void conn_accept_admin(void *pool, int fd);
+
+/**
  * conn_pool_drain(pool):
  * Let every connection end with its next answer.
  */

@@ -15,6 +15,7 @@ struct heritage {
     const struct loop_engine *engine; /* of its loop */
     size_t listener_count;
     const int *listeners;    /* listening sockets, shared by all workers */
+    size_t admin_from;       /* from this one on, they are admin listeners */
     struct segment *segment; /* what all processes share */
     unsigned id;             /* its number in the segment, from 1: no other process's */
     int slot;                /* which of the workers it is, from 0 */

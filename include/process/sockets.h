@@ -37,6 +37,13 @@ struct sockets *sockets_open(const struct config *config, const struct sockets *
                              const struct sockets *stock);
 
 /**
+ * sockets_admin_from(sockets):
+ * How many are for data; those from this place on are admin listeners. Where nobody asked for
+ * one, and its default address cannot be had, there is none.
+ */
+size_t sockets_admin_from(const struct sockets *sockets);
+
+/**
  * sockets_count(sockets), sockets_fd(sockets, place), sockets_last(sockets):
  * How many there are; the descriptor of one; the highest descriptor, -1 without any.
  */

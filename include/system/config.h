@@ -16,7 +16,8 @@
 struct config_list {
     size_t count;
     char **items;
-    bool stale; /* the next item replaces these */
+    bool stale;     /* the next item replaces these */
+    bool untouched; /* nothing was given: it has its default */
 };
 
 typedef char *config_string;
@@ -52,6 +53,12 @@ enum { CONFIG_MISSING_ERROR, CONFIG_MISSING_SKIP, CONFIG_MISSING_PREFIX };
 enum { CONFIG_FRAMING_CHUNKED, CONFIG_FRAMING_LENGTH };
 /* The choices of "unsorted". */
 enum { CONFIG_UNSORTED_SERVE, CONFIG_UNSORTED_ERROR };
+
+/**
+ * config_listens_nowhere(address):
+ * Whether this item of admin_listen is the word for no listener at all.
+ */
+bool config_listens_nowhere(const char *address);
 
 /* What "error_log" stands for. */
 enum config_error_log {

@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/request.h"
 #include "system/segment.h"
 #include "system/shared.h"
 
@@ -37,6 +38,28 @@ enum stats_histogram {
     STATS_HISTOGRAMS,
 };
 
+/* What answers are counted by: see labels.def. */
+enum stats_endpoint {
+#define ENDPOINT(name) STATS_ENDPOINT_##name,
+#define CODE(status)
+#include "system/labels.def"
+#undef ENDPOINT
+#undef CODE
+    STATS_ENDPOINTS,
+};
+
+enum stats_code {
+    STATS_CODE_other,
+#define ENDPOINT(name)
+#define CODE(status) STATS_CODE_##status,
+#include "system/labels.def"
+#undef ENDPOINT
+#undef CODE
+    STATS_CODES,
+};
+
+#define STATS_METHODS (REQUEST_OTHER + 1)
+
 /* Durations are sorted by upper bounds, in nanoseconds, that are the same for all histograms:
  * 1, 2 and 5 times powers of ten, from 10 microseconds to 10 seconds. What is longer than all
  * has a bucket of its own, the last. */
@@ -59,6 +82,7 @@ struct stats_row {
     uint64_t born; /* seconds since the Unix epoch */
     uint64_t counters[STATS_COUNTERS];
     struct stats_durations durations[STATS_HISTOGRAMS];
+    uint64_t answers[STATS_ENDPOINTS][STATS_METHODS][STATS_CODES]; /* sent whole */
 } __attribute__((aligned(64)));
 
 /* What a row of counters.def says. */
@@ -69,6 +93,15 @@ struct stats_about {
 
 extern const struct stats_about stats_counters[STATS_COUNTERS];
 extern const struct stats_about stats_histograms[STATS_HISTOGRAMS];
+
+/* As labels: the names of endpoints and methods, and the codes ("other" is the first). */
+extern const char *const stats_endpoints[STATS_ENDPOINTS];
+extern const char *const stats_methods[STATS_METHODS];
+extern const char *const stats_codes[STATS_CODES];
+
+/* The place of each status among the codes. */
+#define STATS_STATUS_MAX 511
+extern const unsigned char stats_code_of[STATS_STATUS_MAX + 1];
 
 /* Who counts: a process. Where threads play processes, it is _Thread_local. */
 #ifndef STATS_OWNER
@@ -117,6 +150,19 @@ static inline void stats_time(enum stats_histogram histogram, uint64_t ns)
         bucket++;
     shared_store(&to->buckets[bucket], shared_load(&to->buckets[bucket]) + 1);
     shared_store(&to->sum, shared_load(&to->sum) + ns);
+}
+
+/**
+ * stats_answered(endpoint, method, status):
+ * Count an answer that was sent whole.
+ */
+static inline void stats_answered(enum stats_endpoint endpoint, enum request_method method,
+                                  int status)
+{
+    unsigned code = stats_code_of[(unsigned)status & STATS_STATUS_MAX];
+    uint64_t *at = &stats_mine->answers[endpoint][method][code];
+
+    shared_store(at, shared_load(at) + 1);
 }
 
 /**
@@ -202,7 +248,7 @@ bool stats_read(const struct segment *segment, struct stats_row *rows);
 
 /**
  * stats_sum(rows, count, total):
- * Add the counters, gauges and durations of ${count} ${rows} up in ${total}.
+ * Add the counters, gauges, durations and answers of ${count} ${rows} up in ${total}.
  */
 void stats_sum(const struct stats_row *rows, unsigned count, struct stats_row *total);
 

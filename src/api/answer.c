@@ -70,6 +70,7 @@ void answer_clear(struct answer *answer)
     /* Only what the next request reads before it writes. */
     answer->arena = arena;
     answer->failure.status = 0;
+    answer->endpoint = STATS_ENDPOINT_other;
     answer->status = 0;
     answer->content_type = NULL;
     answer->allow = NULL;

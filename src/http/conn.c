@@ -42,6 +42,8 @@ struct conn {
     struct http1_scan scan;
     struct reqbody body;
     struct exchange *exchange;
+    bool admin;                /* it came to an admin listener */
+    bool waiting;              /* its answer waits for the disk */
     bool timed;                /* the time of the request under way is running */
     bool served;               /* there was a request before */
     bool truncated;            /* the answer ends short by our fault, not the client's */
@@ -74,11 +76,22 @@ struct input {
     size_t len;
 };
 
-/* What the answer, or its next bytes, waited for is there. */
+/* The answer, or its next bytes, have to be read from disk first; or that is over. */
+static void set_waiting(struct conn *conn, bool waiting)
+{
+    if (conn->waiting == waiting)
+        return;
+    conn->waiting = waiting;
+    stats_add(STATS_cold_waits, waiting);
+    stats_add(STATS_connections_waiting, waiting ? 1 : UINT64_MAX);
+}
+
+/* What was waited for is there. */
 static void woken(void *arg)
 {
     struct conn *conn = arg;
 
+    set_waiting(conn, false);
     if (conn->io.closing)
         return;
     if (conn->state == CONN_WAIT)
@@ -114,7 +127,7 @@ static void give_up(struct conn *conn, const struct failure *failure)
 
 static void give_up_without_request(struct conn *conn, const struct failure *failure)
 {
-    static const struct request none = { .minor = 1 };
+    static const struct request none = { .method = REQUEST_OTHER, .minor = 1 };
 
     if (begin_exchange(conn, &none) != NULL)
         give_up(conn, failure);
@@ -200,9 +213,13 @@ static bool read_body(struct conn *conn, struct input *input)
     return true;
 }
 
-static enum conn_state state_after(enum answer_state state)
+static void go_on_from(struct conn *conn, enum answer_state state)
 {
-    return state == ANSWER_READY ? CONN_REPLY : state == ANSWER_MORE ? CONN_GATHER : CONN_WAIT;
+    conn->state = state == ANSWER_READY  ? CONN_REPLY
+                  : state == ANSWER_MORE ? CONN_GATHER
+                                         : CONN_WAIT;
+    if (conn->state == CONN_WAIT)
+        set_waiting(conn, true);
 }
 
 static void route(struct conn *conn)
@@ -211,9 +228,9 @@ static void route(struct conn *conn)
     struct exchange *exchange = conn->exchange;
 
     exchange->since = loop_woken(pool->loop);
+    exchange->request.admin = conn->admin;
     store_begin(pool->api->store, loop_now(pool->loop), clock_wall());
-    enum answer_state state = route_begin(pool->api, &exchange->request, &exchange->answer);
-    conn->state = state_after(state);
+    go_on_from(conn, route_begin(pool->api, &exchange->request, &exchange->answer));
     exchange_keep_fields(exchange);
 }
 
@@ -257,6 +274,8 @@ static void count_answer(const struct exchange *exchange)
 
     if (class < sizeof(classes) / sizeof(*classes))
         stats_add(classes[class], 1);
+    stats_answered(exchange->answer.endpoint, exchange->request.method,
+                   exchange->answer.status);
     stats_time(STATS_answer_time, clock_ns() - exchange->since);
 }
 
@@ -276,6 +295,7 @@ static void end_answer(struct conn *conn)
         return;
     }
     conn->state = CONN_LINGER;
+    stats_add(STATS_connections_lingering, 1);
     conn->linger_left = LINGER_BYTES;
     loop_shutdown(&conn->io);
     loop_expire(pool->loop, &conn->io, pool->config->linger_timeout);
@@ -308,6 +328,7 @@ static bool send_answer(struct conn *conn)
                        send->file);
         return false;
     case SEND_WAIT:
+        set_waiting(conn, true);
         loop_expire(conn->pool->loop, &conn->io, 0); /* it is our time that runs */
         return false;
     case SEND_DONE:
@@ -470,7 +491,7 @@ static void resumed(struct loop_io *io)
         loop_expire(pool->loop, io, pool->config->send_timeout);
     } else {
         store_begin(pool->api->store, loop_now(pool->loop), clock_wall());
-        conn->state = state_after(route_more(pool->api, &conn->exchange->answer));
+        go_on_from(conn, route_more(pool->api, &conn->exchange->answer));
     }
     go_on(conn, NULL, 0);
 }
@@ -504,6 +525,8 @@ static void closed(struct loop_io *io)
 
     if (conn->exchange != NULL)
         stats_add(conn->truncated ? STATS_responses_truncated : STATS_responses_aborted, 1);
+    set_waiting(conn, false);
+    stats_subtract(STATS_connections_lingering, conn->state == CONN_LINGER);
     release_exchange(conn);
     buf_free(&conn->in);
     *conn->link = conn->next;
@@ -530,9 +553,8 @@ static void refuse(struct conn *conn)
     give_up_without_request(conn, &failure);
 }
 
-void conn_accept(void *arg, int fd)
+static void accept_on(struct conn_pool *pool, int fd, bool admin)
 {
-    struct conn_pool *pool = arg;
     struct conn *conn = NULL;
 
     if (pool->count < pool->config->max_connections + REFUSED_MAX)
@@ -544,17 +566,28 @@ void conn_accept(void *arg, int fd)
         return;
     }
     conn->pool = pool;
+    conn->admin = admin;
     conn->next = pool->all;
     conn->link = &pool->all;
     if (pool->all != NULL)
         pool->all->link = &conn->next;
     pool->all = conn;
     stats_set(STATS_connections, ++pool->count);
-    if (pool->count > pool->config->max_connections)
+    if (pool->count > pool->config->max_connections && !admin)
         refuse(conn);
     else
         stats_add(STATS_connections_accepted, 1);
     go_on(conn, NULL, 0);
+}
+
+void conn_accept(void *pool, int fd)
+{
+    accept_on(pool, fd, false);
+}
+
+void conn_accept_admin(void *pool, int fd)
+{
+    accept_on(pool, fd, true);
 }
 
 struct conn_pool *conn_pool_new(struct loop *loop, struct api *api, const struct config *config)

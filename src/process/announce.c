@@ -26,7 +26,8 @@ void announce_sockets(const char *what, const struct sockets *sockets,
         int fd = sockets_fd(sockets, i);
 
         if (!has_fd(others, fd))
-            log_notice("%s %s", what, listen_name(fd, name));
+            log_notice("%s%s %s", i < sockets_admin_from(sockets) ? "" : "admin: ", what,
+                       listen_name(fd, name));
     }
 }
 

@@ -83,6 +83,11 @@ int check_config(const struct config *config, char *problem, size_t size)
         if (listen_check(config->listen.items[i], problem, size))
             return -1;
     }
+    for (size_t i = 0; i < config->admin_listen.count; i++) {
+        if (!config_listens_nowhere(config->admin_listen.items[i]) &&
+            listen_check(config->admin_listen.items[i], problem, size))
+            return -1;
+    }
     if (is_empty(config->data))
         log_warn("the data directory %s is empty: queries are answered 503 until it is not",
                  config->data);

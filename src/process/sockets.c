@@ -31,6 +31,7 @@ struct listener {
 
 struct sockets {
     size_t count;
+    size_t admin_from; /* those from this place on are admin listeners */
     struct listener **all;
 };
 
@@ -179,9 +180,11 @@ static struct listener *find(const struct sockets *from, const char *address,
     return NULL;
 }
 
-static struct listener *open_new(const char *address, int backlog)
+/* An address that nobody asked for is ${optional}: it is tried once, and its absence is no
+ * error. */
+static struct listener *open_new(const char *address, int backlog, bool optional)
 {
-    uint64_t until = clock_ms() + IN_USE_MS;
+    uint64_t until = clock_ms() + (optional ? 0 : IN_USE_MS);
     struct listener *listener;
     char problem[512];
     int fd;
@@ -189,41 +192,66 @@ static struct listener *open_new(const char *address, int backlog)
     while ((fd = listen_open(address, backlog, problem, sizeof(problem))) < 0 &&
            errno == EADDRINUSE && clock_ms() < until)
         poll(NULL, 0, TRY_EVERY_MS);
-    if (fd < 0) {
+    if (fd < 0 && optional)
+        log_warn("going on without an admin listener: %s", problem);
+    else if (fd < 0)
         log_error("%s", problem);
+    if (fd < 0)
         return NULL;
-    }
     listener = listener_new(address, fd);
     if (listener == NULL)
         listen_close(fd);
     return listener;
 }
 
+/* Add one for each of ${addresses}. Returns 0, or -1 after a message. */
+static int open_each(struct sockets *sockets, const struct config_list *addresses, int backlog,
+                     const struct sockets *before, const struct sockets *stock, bool optional)
+{
+    for (size_t i = 0; i < addresses->count; i++) {
+        const char *address = addresses->items[i];
+        struct listener *listener = find(before, address, sockets);
+
+        if (config_listens_nowhere(address))
+            continue;
+        if (listener == NULL)
+            listener = find(stock, address, sockets);
+        if (listener != NULL)
+            listen(listener->fd, backlog);
+        else
+            listener = open_new(address, backlog, optional);
+        if (listener == NULL && optional)
+            continue;
+        if (listener == NULL || add(sockets, listener))
+            return -1;
+    }
+    return 0;
+}
+
 struct sockets *sockets_open(const struct config *config, const struct sockets *before,
                              const struct sockets *stock)
 {
     struct sockets *sockets = calloc(1, sizeof(*sockets));
+    int backlog = (int)config->backlog, failed;
 
     if (sockets == NULL) {
         log_error("out of memory");
         return NULL;
     }
-    for (size_t i = 0; i < config->listen.count; i++) {
-        const char *address = config->listen.items[i];
-        struct listener *listener = find(before, address, sockets);
+    failed = open_each(sockets, &config->listen, backlog, before, stock, false);
+    sockets->admin_from = sockets->count;
+    if (!failed)
+        failed = open_each(sockets, &config->admin_listen, backlog, before, stock,
+                           config->admin_listen.untouched);
+    if (!failed)
+        return sockets;
+    sockets_free(sockets);
+    return NULL;
+}
 
-        if (listener == NULL)
-            listener = find(stock, address, sockets);
-        if (listener != NULL)
-            listen(listener->fd, (int)config->backlog);
-        else
-            listener = open_new(address, (int)config->backlog);
-        if (listener == NULL || add(sockets, listener)) {
-            sockets_free(sockets);
-            return NULL;
-        }
-    }
-    return sockets;
+size_t sockets_admin_from(const struct sockets *sockets)
+{
+    return sockets->admin_from;
 }
 
 size_t sockets_count(const struct sockets *sockets)

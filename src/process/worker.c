@@ -78,6 +78,13 @@ static void on_accepted(void *arg, int fd)
     loop_pause_accepting(worker->loop, LEAVE, on_back, worker);
 }
 
+static void on_admin_accepted(void *arg, int fd)
+{
+    struct worker *worker = arg;
+
+    conn_accept_admin(worker->conns, fd);
+}
+
 static void drain(struct worker *worker)
 {
     if (worker->drain_deadline != 0)
@@ -141,7 +148,8 @@ static int serve(struct worker *worker)
     pid_t me = getpid();
 
     for (size_t i = 0; i < heritage->listener_count; i++) {
-        if (loop_listen(worker->loop, heritage->listeners[i], on_accepted, worker)) {
+        if (loop_listen(worker->loop, heritage->listeners[i],
+                        i < heritage->admin_from ? on_accepted : on_admin_accepted, worker)) {
             log_error("worker %d: cannot wait for connections: %m", heritage->slot);
             return WORKER_EXIT_HOPELESS;
         }
@@ -192,7 +200,9 @@ int worker_run(const struct heritage *heritage)
     worker.helper = helper_new((unsigned)heritage->config->helpers, &heritage->cpus);
     if (worker.helper != NULL)
         worker.store = store_new(heritage->config, &facts, worker.helper);
-    worker.api = (struct api){ .config = heritage->config, .store = worker.store };
+    worker.api = (struct api){ .config = heritage->config,
+                               .store = worker.store,
+                               .segment = heritage->segment };
     if (worker.loop != NULL && worker.store != NULL)
         worker.conns = conn_pool_new(worker.loop, &worker.api, heritage->config);
     if (worker.conns == NULL)

@@ -4,6 +4,7 @@
 
 #include "base/guard.h"
 #include "base/log.h"
+#include "system/stats.h"
 
 /* Days looked at between two turns of others, and tries with one that keeps changing. */
 #define DAYS_PER_STEP 64
@@ -275,6 +276,7 @@ static enum day_result weigh(struct gather *gather, struct day *day, struct aren
         !is_whole(gather, day, gather->failure)) {
         bool hearsay = day->looked != gather->store->turn;
 
+        stats_add(STATS_damage_found, !hearsay);
         if (!hearsay && gather->query->missing == CONFIG_MISSING_ERROR) {
             log_error("damaged day: %s", gather->failure->reason);
             return DAY_FAILED;

@@ -292,8 +292,11 @@ int config_complete(struct config *config, char *problem, size_t size)
         if (rows[i].kind != LIST || rows[i].standard[0] == '\0')
             continue;
         struct config_list *list = member(config, &rows[i]);
-        if (list->count == 0 && set_row(config, &rows[i], rows[i].standard, problem, size))
+        if (list->count > 0)
+            continue;
+        if (set_row(config, &rows[i], rows[i].standard, problem, size))
             return -1;
+        list->untouched = true;
     }
     return 0;
 }
@@ -386,6 +389,11 @@ void config_values(const struct config *config,
             visit(arg, rows[i].name, CONFIG_FORM_WORD, 1, &word);
         }
     }
+}
+
+bool config_listens_nowhere(const char *address)
+{
+    return strcmp(address, "off") == 0;
 }
 
 enum config_error_log config_error_log(const struct config *config)

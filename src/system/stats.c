@@ -58,6 +58,38 @@ const struct stats_about stats_histograms[STATS_HISTOGRAMS] = {
 #undef HISTOGRAM
 };
 
+const char *const stats_endpoints[STATS_ENDPOINTS] = {
+#define ENDPOINT(name) #name,
+#define CODE(status)
+#include "system/labels.def"
+#undef ENDPOINT
+#undef CODE
+};
+
+const char *const stats_methods[STATS_METHODS] = {
+    [REQUEST_GET] = "GET",
+    [REQUEST_HEAD] = "HEAD",
+    [REQUEST_OPTIONS] = "OPTIONS",
+    [REQUEST_OTHER] = "other",
+};
+
+const char *const stats_codes[STATS_CODES] = {
+    "other",
+#define ENDPOINT(name)
+#define CODE(status) #status,
+#include "system/labels.def"
+#undef ENDPOINT
+#undef CODE
+};
+
+const unsigned char stats_code_of[STATS_STATUS_MAX + 1] = {
+#define ENDPOINT(name)
+#define CODE(status) [status] = STATS_CODE_##status,
+#include "system/labels.def"
+#undef ENDPOINT
+#undef CODE
+};
+
 /* All that decides what a row looks like and means, as one number (FNV-1a). */
 static uint64_t shape(void)
 {
@@ -69,6 +101,11 @@ static uint64_t shape(void)
 #undef COUNTER
 #undef GAUGE
 #undef HISTOGRAM
+#define ENDPOINT(name) "e" #name ","
+#define CODE(status) "s" #status ","
+#include "system/labels.def"
+#undef ENDPOINT
+#undef CODE
         "";
     uint64_t hash = UINT64_C(0xcbf29ce484222325);
 
@@ -174,8 +211,15 @@ static void move(uint64_t *from, uint64_t *to)
     shared_store(to, shared_load(to) + shared_load(from));
 }
 
+/* The answers of a row, one after another. */
+#define CELLS (STATS_ENDPOINTS * STATS_METHODS * STATS_CODES)
+
 static void move_row(struct stats_row *from, struct stats_row *to)
 {
+    uint64_t *from_cells = &from->answers[0][0][0], *to_cells = &to->answers[0][0][0];
+
+    for (unsigned i = 0; i < CELLS; i++)
+        move(&from_cells[i], &to_cells[i]);
     for (unsigned i = 0; i < STATS_COUNTERS; i++) {
         if (!stats_counters[i].is_gauge)
             move(&from->counters[i], &to->counters[i]);
@@ -245,8 +289,12 @@ bool stats_read(const struct segment *segment, struct stats_row *rows)
 
 void stats_sum(const struct stats_row *rows, unsigned count, struct stats_row *total)
 {
+    uint64_t *cells = &total->answers[0][0][0];
+
     memset(total, 0, sizeof(*total));
     for (unsigned i = 0; i < count; i++) {
+        for (unsigned cell = 0; cell < CELLS; cell++)
+            cells[cell] += (&rows[i].answers[0][0][0])[cell];
         for (unsigned c = 0; c < STATS_COUNTERS; c++)
             total->counters[c] += rows[i].counters[c];
         for (unsigned h = 0; h < STATS_HISTOGRAMS; h++) {

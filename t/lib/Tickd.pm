@@ -64,7 +64,7 @@ sub wait_for ($limit, $code) {
     }
 }
 
-# start(data =>, workers =>, options => ['name=value', ...], listen => [...], args => [...], program =>):
+# start(data =>, workers =>, options => ['name=value', ...], listen => [...], admin =>, args => [...], program =>):
 # a server in the foreground that answers with all its workers (0: as many as a file says); ends the test file if it
 # does not.
 sub start ($class, %opt) {
@@ -113,6 +113,7 @@ sub spawn ($class, %opt) {
         (map { ('-l', $_) } @{ $opt{listen} // ['127.0.0.1:0'] }),
         $opt{workers} // 2 ? ('-w', $opt{workers} // 2) : (),
         defined $ENV{TICKD_ENGINE} ? ('-o', "engine=$ENV{TICKD_ENGINE}") : (),
+        '-o', 'admin_listen=' . ($self->{admin} = $opt{admin} // 'off'),
         (map { ('-o', $_) } 'revalidate=0', @{ $opt{options} // [] }),
         @{ $opt{args} // [] },
     );
@@ -138,6 +139,7 @@ sub daemon_flags ($self) {
         defined $self->{data} ? ('-d', "$self->{data}") : (), '-w', $self->{workers} // 2,
         (map { ('-l', $_) } @{ $self->{listen} // ['127.0.0.1:0'] }),
         defined $ENV{TICKD_ENGINE} ? ('-o', "engine=$ENV{TICKD_ENGINE}") : (),
+        '-o', 'admin_listen=' . ($self->{admin} //= 'off'),
         (map { ('-o', $_) } "pid_file=$self->{pid_file}", "error_log=$self->{log}", @{ $self->{options} // [] }),
     );
 }
@@ -159,7 +161,7 @@ sub track ($self) { $running{ $self->{pid} } = $self; return }
 
 # addresses(): as logged, in the order of the log: '127.0.0.1:4711', '[::1]:4712', 'unix:/path'.
 sub addresses ($self) {
-    return map { s/[,;.]\z//r } $self->log_text =~ /listening on (\S+)/g;
+    return map { s/[,;.]\z//r } $self->log_text =~ /(?<!admin: )listening on (\S+)/g;
 }
 
 # answers(): whether /health is 200 on each listener.
