@@ -28,7 +28,7 @@ my $port = do {
 # configure(NAME => VALUE ...)
 sub configure {
     my %set = (data => "$dir/data", listen => "{'127.0.0.1:$port', 'unix:$dir/s'}", workers => 2, pid_file => "$dir/pid",
-        error_log => "$dir/log", revalidate => 0, @_);
+        error_log => "$dir/log", revalidate => 0, admin_listen => "off", @_);
     write_file("$dir/conf", join '', $engine, map { "$_ = $set{$_}\n" } sort keys %set);
     return;
 }

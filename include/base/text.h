@@ -52,4 +52,10 @@ void text_hex(struct text *text, uint64_t value);
  */
 void text_json(struct text *text, struct slice s);
 
+/**
+ * text_json_tame(text, s):
+ * Likewise, but escape U+007F to U+009F as well, which may steer a terminal.
+ */
+void text_json_tame(struct text *text, struct slice s);
+
 #endif

@@ -4,6 +4,7 @@
 #include <stdbool.h>
 
 #include "api/answer.h"
+#include "system/accesslog.h"
 #include "system/config.h"
 #include "system/loop.h"
 
@@ -18,6 +19,13 @@ struct conn_pool;
  */
 struct conn_pool *conn_pool_new(struct loop *loop, struct api *api,
                                 const struct config *config);
+
+/**
+ * conn_pool_log(pool, log):
+ * From now on, write a line to ${log}, which must outlive the pool, about each request. To be
+ * called before the first connection.
+ */
+void conn_pool_log(struct conn_pool *pool, struct accesslog *log);
 
 /**
  * conn_accept(pool, fd):

@@ -6,6 +6,7 @@
 
 #include "api/answer.h"
 #include "base/request.h"
+#include "http/access.h"
 #include "http/reply.h"
 #include "http/send.h"
 
@@ -17,8 +18,9 @@ struct exchange {
     struct answer answer;
     struct reply reply;
     struct send send;
-    bool keep_alive; /* the connection goes on afterwards */
-    uint64_t since;  /* clock_ns, when the request was there */
+    struct access *access; /* for the access log; NULL: there is none */
+    bool keep_alive;       /* the connection goes on afterwards */
+    uint64_t since;        /* clock_ns, when the request was there */
     struct exchange *next_spare;
 };
 

@@ -13,6 +13,7 @@
 struct reply {
     struct slice head; /* status line, header fields, and the frame of the body's only chunk */
     struct slice tail; /* what ends the body */
+    struct slice id;   /* the X-Request-Id in the head */
 };
 
 /**

@@ -42,6 +42,7 @@ struct conn {
     struct http1_scan scan;
     struct reqbody body;
     struct exchange *exchange;
+    char peer[48];             /* the client's address, for the access log */
     bool admin;                /* it came to an admin listener */
     bool waiting;              /* its answer waits for the disk */
     bool timed;                /* the time of the request under way is running */
@@ -55,6 +56,7 @@ struct conn_pool {
     struct loop *loop;
     struct api *api;
     const struct config *config;
+    struct accesslog *log; /* NULL: none */
     struct conn *all;
     size_t count;
     struct exchange_pool exchanges;
@@ -83,6 +85,8 @@ static void set_waiting(struct conn *conn, bool waiting)
         return;
     conn->waiting = waiting;
     stats_add(STATS_cold_waits, waiting);
+    if (waiting && conn->exchange->access != NULL)
+        conn->exchange->access->line.cold = true;
     stats_add(STATS_connections_waiting, waiting ? 1 : UINT64_MAX);
 }
 
@@ -99,9 +103,22 @@ static void woken(void *arg)
     loop_yield(conn->pool->loop, &conn->io);
 }
 
-/* Take an exchange for the request that has just been read. Without memory, the connection
- * closes. */
-static struct exchange *begin_exchange(struct conn *conn, const struct request *request)
+/* Keep what the access log is to say of a request with this ${head}. */
+static void begin_access(struct conn *conn, struct exchange *exchange, struct slice head)
+{
+    if (exchange->access == NULL)
+        exchange->access = malloc(sizeof(*exchange->access));
+    exchange->reply.head.len = exchange->reply.id.len = 0;
+    if (exchange->access != NULL)
+        access_begin(exchange->access, conn->peer, head);
+    else
+        stats_add(STATS_log_lines_dropped, 1);
+}
+
+/* Take an exchange for the request that has just been read, or could not be: ${head} is what
+ * there was of it. Without memory, the connection closes. */
+static struct exchange *begin_exchange(struct conn *conn, const struct request *request,
+                                       struct slice head)
 {
     struct exchange *exchange = exchange_take(&conn->pool->exchanges, request);
 
@@ -113,6 +130,8 @@ static struct exchange *begin_exchange(struct conn *conn, const struct request *
     exchange->keep_alive = request->keep_alive && !conn->pool->api->draining;
     exchange->answer.waker = (struct waker){ woken, conn };
     exchange->since = loop_woken(conn->pool->loop);
+    if (conn->pool->log != NULL)
+        begin_access(conn, exchange, head);
     conn->exchange = exchange;
     stats_add(STATS_requests_active, 1);
     return exchange;
@@ -125,11 +144,12 @@ static void give_up(struct conn *conn, const struct failure *failure)
     conn->state = CONN_REPLY;
 }
 
-static void give_up_without_request(struct conn *conn, const struct failure *failure)
+static void give_up_without_request(struct conn *conn, const struct failure *failure,
+                                    struct slice head)
 {
     static const struct request none = { .method = REQUEST_OTHER, .minor = 1 };
 
-    if (begin_exchange(conn, &none) != NULL)
+    if (begin_exchange(conn, &none, head) != NULL)
         give_up(conn, failure);
 }
 
@@ -175,11 +195,11 @@ static bool read_head(struct conn *conn, struct input *input)
     conn->timed = false;
     stats_add(STATS_requests, 1);
     if (result == HTTP1_BAD) {
+        give_up_without_request(conn, &failure, (struct slice){ input->at, input->len });
         input->len = 0;
-        give_up_without_request(conn, &failure);
         return true;
     }
-    if (begin_exchange(conn, &request) == NULL)
+    if (begin_exchange(conn, &request, (struct slice){ input->at, consumed }) == NULL)
         return true;
     if (request.chunked || request.body_bytes > 0)
         begin_body(conn, input->at, consumed);
@@ -266,6 +286,29 @@ static void release_exchange(struct conn *conn)
     stats_subtract(STATS_requests_active, 1);
 }
 
+/* Write the line about the request under way, which has come to its ${end}. */
+static void log_access(struct conn *conn, enum accessline_end end)
+{
+    struct exchange *exchange = conn->exchange;
+    const struct answer *answer = &exchange->answer;
+    struct accessline *line = &exchange->access->line;
+    uint64_t head = exchange->reply.head.len, sent = exchange->access->sent;
+    bool replied = head > 0, bodiless = exchange->request.method == REQUEST_HEAD;
+
+    line->wall = clock_wall();
+    line->us = (clock_ns() - exchange->since) / 1000;
+    line->end = end;
+    line->status = replied ? answer->status : ACCESSLINE_NONE;
+    line->id = replied ? exchange->reply.id : (struct slice){ NULL, 0 };
+    line->length = replied && answer->content_type != NULL ? answer->body.length : 0;
+    line->sent = sent <= head || bodiless ? 0 : sent - head;
+    if (line->sent > line->length)
+        line->sent = line->length; /* what ends a chunked body is none of it */
+    if (answer->endpoint == STATS_ENDPOINT_data && replied && answer->status < 300)
+        line->rows = answer->plan.rows;
+    accesslog_add(conn->pool->log, line);
+}
+
 static void count_answer(const struct exchange *exchange)
 {
     static const enum stats_counter classes[] = { STATS_responses_2xx, STATS_responses_3xx,
@@ -289,6 +332,8 @@ static void end_answer(struct conn *conn)
     bool keep_alive = conn->exchange->keep_alive;
 
     count_answer(conn->exchange);
+    if (conn->exchange->access != NULL)
+        log_access(conn, ACCESSLINE_WHOLE);
     release_exchange(conn);
     if (keep_alive) {
         conn->state = CONN_HEAD;
@@ -476,6 +521,8 @@ static void sent(struct loop_io *io, ssize_t count)
         else
             loop_receive(conn->pool->loop, io);
     } else {
+        if (conn->exchange->access != NULL)
+            conn->exchange->access->sent += (uint64_t)count;
         send_sent(&conn->exchange->send, (size_t)count);
         loop_expire(conn->pool->loop, io, conn->pool->config->send_timeout);
         go_on(conn, NULL, 0);
@@ -505,10 +552,12 @@ static void expired(struct loop_io *io)
     stats_add(STATS_timeouts, conn->timed || conn->state == CONN_SEND);
     failure_set(&failure, 408, NULL, "the request took too long to arrive");
     if (conn->state == CONN_HEAD && conn->timed) {
+        io->receiving = false;
+        give_up_without_request(
+            conn, &failure,
+            (struct slice){ conn->in.bytes + conn->in_at, conn->in.len - conn->in_at });
         buf_free(&conn->in);
         conn->in_at = 0;
-        io->receiving = false;
-        give_up_without_request(conn, &failure);
         go_on(conn, NULL, 0);
     } else if (conn->state == CONN_BODY && !io->sending) {
         io->receiving = false;
@@ -523,6 +572,8 @@ static void closed(struct loop_io *io)
 {
     struct conn *conn = of_io(io);
 
+    if (conn->exchange != NULL && conn->exchange->access != NULL)
+        log_access(conn, conn->truncated ? ACCESSLINE_CUT : ACCESSLINE_ABORTED);
     if (conn->exchange != NULL)
         stats_add(conn->truncated ? STATS_responses_truncated : STATS_responses_aborted, 1);
     set_waiting(conn, false);
@@ -550,7 +601,7 @@ static void refuse(struct conn *conn)
 
     stats_add(STATS_connections_refused, 1);
     failure_set(&failure, 503, NULL, "too many connections");
-    give_up_without_request(conn, &failure);
+    give_up_without_request(conn, &failure, (struct slice){ NULL, 0 });
 }
 
 static void accept_on(struct conn_pool *pool, int fd, bool admin)
@@ -567,6 +618,8 @@ static void accept_on(struct conn_pool *pool, int fd, bool admin)
     }
     conn->pool = pool;
     conn->admin = admin;
+    if (pool->log != NULL)
+        access_peer(fd, conn->peer, sizeof(conn->peer));
     conn->next = pool->all;
     conn->link = &pool->all;
     if (pool->all != NULL)
@@ -600,6 +653,11 @@ struct conn_pool *conn_pool_new(struct loop *loop, struct api *api, const struct
     pool->api = api;
     pool->config = config;
     return pool;
+}
+
+void conn_pool_log(struct conn_pool *pool, struct accesslog *log)
+{
+    pool->log = log;
 }
 
 void conn_pool_drain(struct conn_pool *pool)

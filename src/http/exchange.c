@@ -52,6 +52,7 @@ void exchange_fail(struct exchange *exchange, const struct failure *failure)
 static void free_exchange(struct exchange *exchange)
 {
     answer_free(&exchange->answer);
+    free(exchange->access);
     free(exchange);
 }
 

@@ -236,8 +236,9 @@ int reply_make(struct reply *reply, struct answer *answer, const struct request 
         at = put_tag(at, &answer->tag);
     at = put_cache_control(at, answer, config);
     at = put_cors(at, answer, request, &config->allow_origin);
-    at = put_field(at, SLICE("X-Request-Id: "),
-                   id_valid(request->id) ? request->id : fresh_id());
+    reply->id = id_valid(request->id) ? request->id : fresh_id();
+    at = put_field(at, SLICE("X-Request-Id: "), reply->id);
+    reply->id.at = at - 2 - reply->id.len; /* in the head, where it stays */
     if (answer->allow != NULL)
         at = put_field(at, SLICE("Allow: "), slice_of(answer->allow));
     if (answer->status == 503)

@@ -134,12 +134,14 @@ static void reap(struct master *master)
 /* The master first, so that the file is its. */
 static void reopen_log(struct master *master)
 {
-    if (config_error_log(state_config(master)) != CONFIG_ERROR_LOG_FILE) {
+    bool error_log = config_error_log(state_config(master)) == CONFIG_ERROR_LOG_FILE;
+
+    if (!error_log && state_config(master)->access_log[0] == '\0') {
         log_notice("USR1: there is no log file to open again");
         return;
     }
     if (log_reopen() == 0)
-        log_notice("the error log is opened again");
+        log_notice("the %s log is opened again", error_log ? "error" : "access");
     generation_reopen(master->current);
     if (master->next != NULL)
         generation_reopen(master->next);

@@ -10,6 +10,7 @@
 
 #include "base/log.h"
 #include "store/facts.h"
+#include "system/accesslog.h"
 
 /* Descriptors that a worker needs beside its connections and files. */
 #define SPARE_FDS 64
@@ -127,6 +128,15 @@ static bool can_share(const struct setup *setup, const struct setup *before)
            roster_size(before->roster) >= 2 * (setup->workers + before->workers);
 }
 
+/* A log that cannot be opened is better found out here than by each worker. */
+static int try_access_log(const struct config *config)
+{
+    if (config->access_log[0] == '\0' || accesslog_try(config->access_log) == 0)
+        return 0;
+    log_error("cannot open the access log %s: %m", config->access_log);
+    return -1;
+}
+
 struct setup *setup_new(struct config *config, const struct setup *before,
                         const struct sockets *stock)
 {
@@ -139,7 +149,7 @@ struct setup *setup_new(struct config *config, const struct setup *before,
     setup->config = config;
     fit_limits(config);
     find_data(setup);
-    if (find_cpus(setup))
+    if (find_cpus(setup) || try_access_log(config))
         goto failed;
     setup->engine = before != NULL && before->config->engine == config->engine
                         ? before->engine

@@ -11,6 +11,7 @@
 #include "base/title.h"
 #include "http/conn.h"
 #include "store/store.h"
+#include "system/accesslog.h"
 #include "system/helper.h"
 #include "system/loop.h"
 #include "system/stats.h"
@@ -22,6 +23,7 @@ struct worker {
     struct store *store;
     struct api api;
     struct conn_pool *conns;
+    struct accesslog *log;   /* NULL: none */
     bool stopping;           /* at once */
     uint64_t drain_deadline; /* clock_ms; 0: not draining */
     size_t enough;  /* connections up to which it takes new ones without a look at others */
@@ -108,6 +110,13 @@ static void on_master_gone(void *arg)
     drain(worker);
 }
 
+static void reopen_logs(struct worker *worker)
+{
+    log_reopen();
+    if (worker->log != NULL)
+        accesslog_reopen(worker->log);
+}
+
 static void on_signal(void *arg)
 {
     struct worker *worker = arg;
@@ -120,7 +129,14 @@ static void on_signal(void *arg)
     if (sig_take(SIGQUIT))
         drain(worker);
     if (sig_take(SIGUSR1))
-        log_reopen();
+        reopen_logs(worker);
+}
+
+static void on_log_due(void *arg)
+{
+    struct worker *worker = arg;
+
+    accesslog_due(worker->log);
 }
 
 static void on_helped(void *arg)
@@ -140,6 +156,25 @@ static bool is_done(const struct worker *worker)
             clock_ms() >= worker->drain_deadline);
 }
 
+/* Returns 0, or -1 after a message. */
+static int open_access_log(struct worker *worker)
+{
+    const struct config *config = worker->heritage->config;
+
+    if (config->access_log[0] == '\0')
+        return 0;
+    worker->log =
+        accesslog_new(config->access_log, (unsigned)config->access_log_format, worker->helper);
+    if (worker->log == NULL ||
+        loop_watch(worker->loop, accesslog_fd(worker->log), on_log_due, worker)) {
+        log_error("worker %d: cannot open the access log %s: %m", worker->heritage->slot,
+                  config->access_log);
+        return -1;
+    }
+    conn_pool_log(worker->conns, worker->log);
+    return 0;
+}
+
 static int serve(struct worker *worker)
 {
     static const int signals[] = { SIGTERM, SIGINT, SIGQUIT, SIGUSR1, SIGWINCH, 0 };
@@ -147,6 +182,8 @@ static int serve(struct worker *worker)
     int signal_fd = sig_catch(signals);
     pid_t me = getpid();
 
+    if (open_access_log(worker))
+        return WORKER_EXIT_FAILED;
     for (size_t i = 0; i < heritage->listener_count; i++) {
         if (loop_listen(worker->loop, heritage->listeners[i],
                         i < heritage->admin_from ? on_accepted : on_admin_accepted, worker)) {
@@ -211,6 +248,7 @@ int worker_run(const struct heritage *heritage)
         code = serve(&worker);
 
     conn_pool_free(worker.conns);
+    accesslog_free(worker.log);
     store_free(worker.store);
     helper_free(worker.helper);
     loop_free(worker.loop);
