@@ -122,6 +122,8 @@ subtest 'system calls' => sub {
         my %least = ($ring ? (io_uring_enter => $WARM + 1) : (epoll_wait => $WARM + 1, recvfrom => $WARM + 1),
             sendmsg => $WARM, fstat => $WARM * $asked{$name}{files});
         $calls->{fstat} += delete($calls->{$_}) // 0 for qw(newfstatat fstat64);
+        # What a helper was asked for before may come back now.
+        delete $calls->{read} if ($calls->{read} // 0) <= 2;
         # One that is woken without cause, such as by the tracer, waits once more.
         my $wait = $ring ? 'io_uring_enter' : 'epoll_wait';
         my $again = delete($calls->{restart_syscall}) // 0;
