@@ -74,7 +74,7 @@ static int add_file(struct census *census, struct census_file file)
 static int look(const struct census_load *load, DIR *directory, const char *name,
                 struct stat *found)
 {
-    char path[sizeof(load->path) + NAME_FILE];
+    char path[sizeof(load->path) + 257]; /* NAME_MAX and what stands around it */
 
     if (fstatat(dirfd(directory), name, found, AT_SYMLINK_NOFOLLOW) == 0 &&
         !S_ISLNK(found->st_mode))
