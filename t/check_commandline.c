@@ -166,7 +166,8 @@ START_TEST(commandline_makes_paths_absolute)
 {
     char expected[4096];
 
-    begin("error_log = logs/error\npid_file = pid\n");
+    begin(
+        "error_log = logs/error\npid_file = pid\naccess_log = logs/access\nsymbols_dir = .\n");
     struct commandline *made = accept("-c a.conf -d ticks");
     struct config *config = configure(made);
     snprintf(expected, sizeof(expected), "%s/ticks", files_root());
@@ -176,6 +177,10 @@ START_TEST(commandline_makes_paths_absolute)
     ck_assert_int_eq(config_error_log(config), CONFIG_ERROR_LOG_FILE);
     snprintf(expected, sizeof(expected), "%s/pid", files_root());
     ck_assert_str_eq(config->pid_file, expected);
+    snprintf(expected, sizeof(expected), "%s/logs/access", files_root());
+    ck_assert_str_eq(config->access_log, expected);
+    snprintf(expected, sizeof(expected), "%s/.", files_root());
+    ck_assert_str_eq(config->symbols_dir, expected);
     snprintf(expected, sizeof(expected), "%s/a.conf", files_root());
     ck_assert_str_eq(made->file, expected);
     config_free(config);

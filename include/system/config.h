@@ -16,8 +16,9 @@
 struct config_list {
     size_t count;
     char **items;
-    bool stale;     /* the next item replaces these */
-    bool untouched; /* nothing was given: it has its default */
+    unsigned *lines; /* where each stands in the file; 0: not there */
+    bool stale;      /* the next item replaces these */
+    bool untouched;  /* nothing was given: it has its default */
 };
 
 typedef char *config_string;
@@ -43,6 +44,11 @@ struct config {
 #undef DURATION
 #undef CHOICE
     struct coltypes *coltypes; /* what "type" says, as a table */
+
+    /* Where values come from: see config_place. */
+    char *file;
+    unsigned line;   /* of what is set now; 0: it is in no file */
+    unsigned *lines; /* of each option that is no LIST, likewise */
 };
 
 /* The choices of "engine". */
@@ -92,11 +98,29 @@ int config_set(struct config *config, const char *name, const char *value, char 
 int config_set_pair(struct config *config, const char *pair, char *problem, size_t size);
 
 /**
+ * config_reading(config, file, line):
+ * What is set from now on stands in ${line} of ${file}. Returns 0, or -1 without memory.
+ */
+int config_reading(struct config *config, const char *file, unsigned line);
+
+/**
  * config_override(config):
- * What is set from now on goes before what was set so far: a LIST begins anew with its next
- * item.
+ * What is set from now on, in no file, goes before what was set so far: a LIST begins anew with
+ * its next item.
  */
 void config_override(struct config *config);
+
+/* Room for a place as config_place writes it; what is longer is cut. */
+#define CONFIG_PLACE 512
+
+/**
+ * config_place(config, name, item, place):
+ * Write where the option ${name} (of a LIST: its ${item}, counted from 0) was set to ${place},
+ * as the beginning of a message about it: "FILE:LINE: option ". Returns ${place}; or NULL
+ * if it was not set in a file.
+ */
+const char *config_place(const struct config *config, const char *name, size_t item,
+                         char place[CONFIG_PLACE]);
 
 /**
  * config_complete(config, problem, size):

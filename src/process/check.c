@@ -75,19 +75,43 @@ static int check_cpus(const char *wanted, char *problem, size_t size)
     return 0;
 }
 
+/* The problem is with an option: name it, if the problem does not, and where it was set. */
+static int blame(const struct config *config, const char *name, size_t item, char *problem,
+                 size_t size)
+{
+    char place[CONFIG_PLACE], text[512];
+    const char *where = config_place(config, name, item, place);
+    size_t len = strlen(name);
+    bool named = strncmp(problem, name, len) == 0 && problem[len] == ':';
+
+    if (where == NULL)
+        return -1;
+    snprintf(text, sizeof(text), "%s", problem);
+    snprintf(problem, size, "%s%s%s%s", where, named ? "" : name, named ? "" : ": ", text);
+    return -1;
+}
+
+static int check_listeners(const struct config *config, const char *name,
+                           const struct config_list *list, char *problem, size_t size)
+{
+    for (size_t i = 0; i < list->count; i++) {
+        if (list == &config->admin_listen && config_listens_nowhere(list->items[i]))
+            continue;
+        if (listen_check(list->items[i], problem, size))
+            return blame(config, name, i, problem, size);
+    }
+    return 0;
+}
+
 int check_config(const struct config *config, char *problem, size_t size)
 {
-    if (check_data(config->data, problem, size) || check_cpus(config->cpus, problem, size))
+    if (check_data(config->data, problem, size))
+        return blame(config, "data", 0, problem, size);
+    if (check_cpus(config->cpus, problem, size))
+        return blame(config, "cpus", 0, problem, size);
+    if (check_listeners(config, "listen", &config->listen, problem, size) ||
+        check_listeners(config, "admin_listen", &config->admin_listen, problem, size))
         return -1;
-    for (size_t i = 0; i < config->listen.count; i++) {
-        if (listen_check(config->listen.items[i], problem, size))
-            return -1;
-    }
-    for (size_t i = 0; i < config->admin_listen.count; i++) {
-        if (!config_listens_nowhere(config->admin_listen.items[i]) &&
-            listen_check(config->admin_listen.items[i], problem, size))
-            return -1;
-    }
     if (is_empty(config->data))
         log_warn("the data directory %s is empty: queries are answered 503 until it is not",
                  config->data);
@@ -101,5 +125,5 @@ int check_engine(const struct config *config, char *problem, size_t size)
     if (loop_choose((unsigned)config->engine, why, sizeof(why)) != NULL)
         return 0;
     snprintf(problem, size, "engine: io_uring cannot be used here: %s", why);
-    return -1;
+    return blame(config, "engine", 0, problem, size);
 }

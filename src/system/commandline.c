@@ -227,16 +227,17 @@ struct commandline *commandline_read(int argc, char **argv, char *problem, size_
 }
 
 /* A path must mean the same to a daemon, which works in /. */
-static int set_absolute(const struct commandline *commandline, struct config *config,
-                        const char *name, const char *value, char *problem, size_t size)
+static int make_absolute(const struct commandline *commandline, config_string *string,
+                         char *problem, size_t size)
 {
-    if (value[0] == '\0' || value[0] == '/')
+    if ((*string)[0] == '\0' || (*string)[0] == '/')
         return 0;
-    char *path = absolute(commandline->here, value, problem, size);
-    int failed = path == NULL || config_set(config, name, path, problem, size);
-
-    free(path);
-    return failed ? -1 : 0;
+    char *path = absolute(commandline->here, *string, problem, size);
+    if (path == NULL)
+        return -1;
+    free(*string);
+    *string = path;
+    return 0;
 }
 
 static int set_all(const struct commandline *commandline, struct config *config, char *problem,
@@ -249,14 +250,19 @@ static int set_all(const struct commandline *commandline, struct config *config,
         if (config_set_pair(config, commandline->pairs[i], problem, size))
             return -1;
     }
-    if (config_complete(config, problem, size) ||
-        set_absolute(commandline, config, "data", config->data, problem, size) ||
-        set_absolute(commandline, config, "pid_file", config->pid_file, problem, size))
+    if (config_complete(config, problem, size))
         return -1;
-    return config_error_log(config) != CONFIG_ERROR_LOG_FILE
-               ? 0
-               : set_absolute(commandline, config, "error_log", config->error_log, problem,
-                              size);
+    config_string *const paths[] = { &config->data, &config->pid_file, &config->access_log,
+                                     &config->symbols_dir, &config->error_log };
+    size_t count = sizeof(paths) / sizeof(*paths);
+
+    /* The last one may be a word instead. */
+    count -= config_error_log(config) != CONFIG_ERROR_LOG_FILE;
+    for (size_t i = 0; i < count; i++) {
+        if (make_absolute(commandline, paths[i], problem, size))
+            return -1;
+    }
+    return 0;
 }
 
 struct config *commandline_config(const struct commandline *commandline, char *problem,

@@ -51,16 +51,20 @@ static void empty_list(struct config_list *list)
         free(list->items[--list->count]);
 }
 
-static int add_item(struct config_list *list, const char *value)
+static int add_item(struct config_list *list, const char *value, unsigned line)
 {
-    char **grown = realloc(list->items, (list->count + 1) * sizeof(*grown));
+    char **items = realloc(list->items, (list->count + 1) * sizeof(*items));
 
-    if (grown == NULL)
+    if (items == NULL)
         return -1;
-    list->items = grown;
-    if ((grown[list->count] = strdup(value)) == NULL)
+    list->items = items;
+    unsigned *lines = realloc(list->lines, (list->count + 1) * sizeof(*lines));
+    if (lines == NULL)
         return -1;
-    list->count++;
+    list->lines = lines;
+    if ((items[list->count] = strdup(value)) == NULL)
+        return -1;
+    lines[list->count++] = line;
     return 0;
 }
 
@@ -211,7 +215,7 @@ static int set_row(struct config *config, const struct option_row *row, const ch
         failed = set_string(into, value);
         break;
     case LIST:
-        failed = add_item(into, value);
+        failed = add_item(into, value, config->line);
         break;
     case NUMBER:
     case SIZE:
@@ -222,6 +226,7 @@ static int set_row(struct config *config, const struct option_row *row, const ch
         failed = set_choice(row, into, value, problem, size);
         break;
     }
+    config->lines[row - rows] = config->line;
     return failed;
 }
 
@@ -230,7 +235,8 @@ struct config *config_new(void)
     struct config *config = calloc(1, sizeof(*config));
     char problem[256];
 
-    if (config == NULL || (config->coltypes = coltypes_new()) == NULL)
+    if (config == NULL || (config->coltypes = coltypes_new()) == NULL ||
+        (config->lines = calloc(ROWS, sizeof(*config->lines))) == NULL)
         goto failed;
     for (size_t i = 0; i < ROWS; i++) {
         if (rows[i].kind == LIST)
@@ -249,13 +255,22 @@ failed:
     return NULL;
 }
 
-int config_set(struct config *config, const char *name, const char *value, char *problem,
-               size_t size)
+static const struct option_row *find_row(const char *name)
 {
     for (size_t i = 0; i < ROWS; i++) {
         if (strcmp(rows[i].name, name) == 0)
-            return set_row(config, &rows[i], value, problem, size);
+            return &rows[i];
     }
+    return NULL;
+}
+
+int config_set(struct config *config, const char *name, const char *value, char *problem,
+               size_t size)
+{
+    const struct option_row *row = find_row(name);
+
+    if (row != NULL)
+        return set_row(config, row, value, problem, size);
     snprintf(problem, size, "there is no option '%s' (tickd -h lists them)", name);
     return -1;
 }
@@ -278,8 +293,30 @@ int config_set_pair(struct config *config, const char *pair, char *problem, size
     return result;
 }
 
+int config_reading(struct config *config, const char *file, unsigned line)
+{
+    config->line = line;
+    return config->file == NULL ? set_string(&config->file, file) : 0;
+}
+
+const char *config_place(const struct config *config, const char *name, size_t item,
+                         char place[CONFIG_PLACE])
+{
+    const struct option_row *row = find_row(name);
+    const char *at = (const char *)config + row->offset;
+    unsigned line = row->kind == LIST
+                        ? ((const struct config_list *)(const void *)at)->lines[item]
+                        : config->lines[row - rows];
+
+    if (line == 0)
+        return NULL;
+    snprintf(place, CONFIG_PLACE, "%s:%u: option ", config->file, line);
+    return place;
+}
+
 void config_override(struct config *config)
 {
+    config->line = 0;
     for (size_t i = 0; i < ROWS; i++) {
         if (rows[i].kind == LIST)
             ((struct config_list *)member(config, &rows[i]))->stale = true;
@@ -419,8 +456,11 @@ void config_free(struct config *config)
 
             empty_list(list);
             free(list->items);
+            free(list->lines);
         }
     }
     coltypes_free(config->coltypes);
+    free(config->file);
+    free(config->lines);
     free(config);
 }

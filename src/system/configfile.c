@@ -174,6 +174,10 @@ static int on_value(cfg_t *cfg, cfg_opt_t *opt, const char *value, void *result)
         return -1;
     }
     *first = line;
+    if (config_reading(current->config, current->path, line)) {
+        fail(current, line, "out of memory");
+        return -1;
+    }
     if (config_set(current->config, opt->name, value, problem, sizeof(problem))) {
         fail(current, line, "option %s", problem);
         return -1;
