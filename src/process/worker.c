@@ -10,6 +10,7 @@
 #include "base/sig.h"
 #include "base/title.h"
 #include "http/conn.h"
+#include "process/selftest.h"
 #include "store/store.h"
 #include "system/accesslog.h"
 #include "system/helper.h"
@@ -30,6 +31,9 @@ struct worker {
     size_t unasked; /* how many it took so last; 0: it is not ahead */
     uint64_t least; /* connections of the least busy worker when it left the last ones to it */
 };
+
+/* Time for the first answer, which nobody asked for, in milliseconds. */
+#define ANSWER_WITHIN 10000
 
 /* Connections by which a worker may be ahead of the least busy one: so many, or this share of
  * its own. */
@@ -182,6 +186,12 @@ static int serve(struct worker *worker)
     int signal_fd = sig_catch(signals);
     pid_t me = getpid();
 
+    /* Before anybody counts on it, and before anything is counted. */
+    if (!selftest_answers(worker->loop, worker->conns, ANSWER_WITHIN)) {
+        log_error("worker %d does not answer", heritage->slot);
+        return WORKER_EXIT_FAILED;
+    }
+    stats_attach(heritage->segment, heritage->id, (unsigned)heritage->slot);
     if (open_access_log(worker))
         return WORKER_EXIT_FAILED;
     for (size_t i = 0; i < heritage->listener_count; i++) {
@@ -224,7 +234,7 @@ int worker_run(const struct heritage *heritage)
     int code = WORKER_EXIT_HOPELESS;
 
     title_set("worker %d", heritage->slot);
-    stats_attach(heritage->segment, heritage->id, (unsigned)heritage->slot);
+    stats_detach();
     if (heritage->cpu >= 0 && cpu_pin(heritage->cpu))
         log_warn("worker %d cannot be pinned to core %d: %m", heritage->slot, heritage->cpu);
     if (guard_install()) {
