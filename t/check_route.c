@@ -19,12 +19,15 @@ static void begin(void)
         files_write(files_column(FILES_SERIES, "time", day), &second, 4);
     session_begin(&session, config);
     api = (struct api){ .config = config, .store = session.store };
+    api.prepared = prepared_new(session.store, config->answer_cache);
+    ck_assert_ptr_nonnull(api.prepared);
     answer_init(&answer, 4096);
 }
 
 static void end(void)
 {
     answer_free(&answer);
+    prepared_free(api.prepared);
     session_end(&session);
 }
 

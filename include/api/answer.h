@@ -12,6 +12,7 @@
 #include "query/body.h"
 #include "query/gather.h"
 #include "query/plan.h"
+#include "query/prepared.h"
 #include "query/query.h"
 #include "query/tag.h"
 #include "query/ranking.h"
@@ -26,9 +27,10 @@
 struct api {
     const struct config *config;
     struct store *store;
+    struct prepared *prepared;     /* answers that are asked for again */
     const struct segment *segment; /* where all processes count; for /metrics */
-    bool draining; /* connections end with their next answer */
-    bool leaving;  /* the server is stopping: nobody should come any more */
+    bool draining;                 /* connections end with their next answer */
+    bool leaving;                  /* the server is stopping: nobody should come any more */
 };
 
 enum answer_state {
@@ -61,6 +63,8 @@ struct answer {
 
     /* In the making. */
     bool planned;
+    struct slice again;               /* the query's text, where it is to be kept */
+    struct prepared_answer *prepared; /* held; NULL: it is made anew */
     struct query query;
     struct gather gather;
     struct plan plan;

@@ -48,6 +48,13 @@ enum day_result {
     DAY_FAILED,  /* the waiter's failure says why */
 };
 
+/* A day as it was at some moment, without holding it. */
+struct day_mark {
+    struct day *day;
+    uint64_t hash, ticket; /* its entry's */
+    uint64_t checked;      /* its */
+};
+
 /* Columns, by their places in the series. */
 struct day_columns {
     const unsigned *places;
@@ -140,6 +147,19 @@ bool day_changed_lately(const struct store *store, const struct day *day);
  */
 char *day_path(const struct series *series, int32_t number, unsigned column,
                char path[DAYFILE_PATH]);
+
+/**
+ * day_mark(day):
+ * What ${day}, which is in the store, is now.
+ */
+struct day_mark day_mark(const struct day *day);
+
+/**
+ * day_unchanged(store, mark):
+ * Whether the day of ${mark}, which may be gone, is in the store and has not been looked at
+ * since: what was known of its closed files is still all that is known.
+ */
+bool day_unchanged(const struct store *store, const struct day_mark *mark);
 
 /**
  * day_suspect(store, day):

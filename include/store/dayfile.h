@@ -58,7 +58,8 @@ enum dayfile_change dayfile_compare(struct dayfile *file, const struct stat *fou
 
 /**
  * dayfile_holds(file, size):
- * Whether ${file} still has its first ${size} bytes on disk.
+ * Whether ${file} still has its first ${size} bytes on disk. Nobody else minds where its
+ * descriptor stands: the size is all that is asked, for a third of what fstat(2) costs.
  */
 bool dayfile_holds(const struct dayfile *file, uint64_t size);
 

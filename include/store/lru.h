@@ -15,6 +15,7 @@ struct lru_entry {
     struct lru_entry *chain;         /* of its bucket */
     struct lru_entry *newer, *older; /* in order of use */
     uint64_t hash;
+    uint64_t ticket; /* no other entry of the table ever has it */
     unsigned pins;
     bool listed; /* in the table */
 };
@@ -23,6 +24,7 @@ struct lru {
     struct lru_entry **buckets;
     size_t mask; /* buckets - 1 */
     size_t count;
+    uint64_t tickets;      /* given out */
     struct lru_entry ends; /* its newer is the oldest entry, its older the newest */
     void (*free)(void *arg, struct lru_entry *entry);
     void *arg;
@@ -48,6 +50,14 @@ struct lru_entry *lru_next(const struct lru_entry *entry);
  * Put ${entry} into the table, as the one used last.
  */
 void lru_add(struct lru *lru, struct lru_entry *entry, uint64_t hash);
+
+/**
+ * lru_lists(lru, entry, hash, ticket):
+ * Whether ${entry}, whose memory may be gone, is in the table, and still the one that had this
+ * ${hash} and ${ticket}.
+ */
+bool lru_lists(const struct lru *lru, const struct lru_entry *entry, uint64_t hash,
+               uint64_t ticket);
 
 /**
  * lru_pin(lru, entry):

@@ -21,6 +21,8 @@ static void let_go(struct answer *answer)
     body_end(&answer->body);
     tag_end(&answer->tag);
     gather_end(&answer->gather);
+    prepared_release(answer->prepared);
+    answer->prepared = NULL;
     load_leave(&answer->waiter);
     answer->waited = false;
     if (answer->survey != NULL)

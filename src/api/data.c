@@ -2,6 +2,33 @@
 
 #include "query/raw.h"
 
+static enum answer_state finish(struct answer *answer, unsigned framing)
+{
+    answer->status = 200;
+    answer->content_type = "application/octet-stream";
+    answer->chunked = framing == CONFIG_FRAMING_CHUNKED;
+    answer->tagged = true;
+    return ANSWER_READY;
+}
+
+/* Answer with what the query was found to be before. */
+static enum answer_state repeat(struct answer *answer)
+{
+    struct prepared_answer *prepared = answer->prepared;
+    struct slice lead = prepared->line;
+
+    if (prepared->picked) {
+        lead.len += prepared->data_bytes;
+        body_of(&answer->body, lead);
+    } else {
+        body_of_rows(&answer->body, lead, &prepared->gather, &prepared->plan,
+                     prepared->data_bytes, &answer->arena);
+    }
+    answer->plan.rows = prepared->plan.rows;
+    answer->tag = prepared->tag;
+    return finish(answer, prepared->framing);
+}
+
 /* All facts are there: plan, and write the line that comes first. */
 static int plan(struct answer *answer)
 {
@@ -20,7 +47,7 @@ static int plan(struct answer *answer)
 }
 
 /* ... and find out its tag, for which a live day's last rows may have to be read. */
-static enum answer_state finish(struct answer *answer)
+static enum answer_state take_tag(struct api *api, struct answer *answer)
 {
     if (!answer->planned && plan(answer))
         return ANSWER_READY;
@@ -33,16 +60,31 @@ static enum answer_state finish(struct answer *answer)
     case TAG_DONE:
         break;
     }
-    answer->status = 200;
-    answer->content_type = "application/octet-stream";
-    answer->chunked = answer->query.framing == CONFIG_FRAMING_CHUNKED;
-    answer->tagged = true;
-    return ANSWER_READY;
+    if (answer->again.len > 0)
+        prepared_keep(api->prepared, answer->again, &answer->query, &answer->gather,
+                      &answer->plan, answer->body.lead,
+                      answer->body.length - answer->body.lead.len, &answer->tag);
+    return finish(answer, answer->query.framing);
+}
+
+/* The text of the query, which the answer may outlive. */
+static struct slice keep_text(struct answer *answer, struct slice text)
+{
+    char *copy = arena_take(&answer->arena, text.len);
+
+    return copy == NULL ? (struct slice){ NULL, 0 }
+                        : (struct slice){ memcpy(copy, text.at, text.len), text.len };
 }
 
 enum answer_state data_begin(struct api *api, const struct request *request,
                              struct answer *answer)
 {
+    bool again;
+
+    answer->prepared = prepared_find(api->prepared, request->query, &again);
+    if (answer->prepared != NULL)
+        return repeat(answer);
+    answer->again = again ? keep_text(answer, request->query) : (struct slice){ NULL, 0 };
     if (query_parse(&answer->query, request->query, api->config, &answer->arena,
                     &answer->failure))
         return ANSWER_READY;
@@ -52,14 +94,13 @@ enum answer_state data_begin(struct api *api, const struct request *request,
 
 enum answer_state data_more(struct api *api, struct answer *answer)
 {
-    (void)api;
     switch (gather_step(&answer->gather, &answer->arena)) {
     case GATHER_MORE:
         return ANSWER_MORE;
     case GATHER_WAIT:
         return ANSWER_WAIT;
     case GATHER_DONE:
-        return finish(answer);
+        return take_tag(api, answer);
     case GATHER_FAILED:
         break;
     }

@@ -22,6 +22,7 @@ struct worker {
     struct loop *loop;
     struct helper *helper;
     struct store *store;
+    struct prepared *prepared;
     struct api api;
     struct conn_pool *conns;
     struct accesslog *log;   /* NULL: none */
@@ -247,10 +248,13 @@ int worker_run(const struct heritage *heritage)
     worker.helper = helper_new((unsigned)heritage->config->helpers, &heritage->cpus);
     if (worker.helper != NULL)
         worker.store = store_new(heritage->config, &facts, worker.helper);
+    if (worker.store != NULL)
+        worker.prepared = prepared_new(worker.store, heritage->config->answer_cache);
     worker.api = (struct api){ .config = heritage->config,
                                .store = worker.store,
+                               .prepared = worker.prepared,
                                .segment = heritage->segment };
-    if (worker.loop != NULL && worker.store != NULL)
+    if (worker.loop != NULL && worker.prepared != NULL)
         worker.conns = conn_pool_new(worker.loop, &worker.api, heritage->config);
     if (worker.conns == NULL)
         log_error("worker %d cannot start: %m", heritage->slot);
@@ -259,6 +263,7 @@ int worker_run(const struct heritage *heritage)
 
     conn_pool_free(worker.conns);
     accesslog_free(worker.log);
+    prepared_free(worker.prepared);
     store_free(worker.store);
     helper_free(worker.helper);
     loop_free(worker.loop);

@@ -205,6 +205,20 @@ bool day_fenced(struct store *store, struct day *day)
            day->fenced == day->files[SERIES_TIME]->state.size / sizeof(uint32_t);
 }
 
+struct day_mark day_mark(const struct day *day)
+{
+    return (struct day_mark){ .day = (struct day *)day,
+                              .hash = day->entry.hash,
+                              .ticket = day->entry.ticket,
+                              .checked = day->checked };
+}
+
+bool day_unchanged(const struct store *store, const struct day_mark *mark)
+{
+    return lru_lists(&store->days, &mark->day->entry, mark->hash, mark->ticket) &&
+           mark->day->checked == mark->checked;
+}
+
 void day_suspect(const struct store *store, struct day *day)
 {
     day->checked = store->now - store->config->revalidate;

@@ -57,7 +57,18 @@ void lru_add(struct lru *lru, struct lru_entry *entry, uint64_t hash)
     *bucket = entry;
     link_newest(lru, entry);
     entry->listed = true;
+    entry->ticket = ++lru->tickets;
     lru->count++;
+}
+
+bool lru_lists(const struct lru *lru, const struct lru_entry *entry, uint64_t hash,
+               uint64_t ticket)
+{
+    const struct lru_entry *found = lru->buckets[hash & lru->mask];
+
+    while (found != NULL && found != entry)
+        found = found->chain;
+    return found != NULL && found->hash == hash && found->ticket == ticket;
 }
 
 void lru_pin(struct lru *lru, struct lru_entry *entry)
