@@ -3,6 +3,7 @@
 
 #include "base/accessline.h"
 #include "base/slice.h"
+#include "system/accesslog.h"
 
 /* What the access log is to say of a request, gathered while it is answered. */
 
@@ -10,6 +11,8 @@
 #define ACCESS_REQUEST 2048
 #define ACCESS_REFERER 1024
 #define ACCESS_AGENT 512
+
+struct exchange;
 
 struct access {
     struct accessline line;
@@ -23,6 +26,19 @@ struct access {
  * bytes: they are copied as far as they matter. ${peer} must outlive ${access}.
  */
 void access_begin(struct access *access, const char *peer, struct slice head);
+
+/**
+ * access_request(exchange, peer, head):
+ * Likewise, for the request of ${exchange}, which is given memory for it; without any, its line
+ * is counted as dropped.
+ */
+void access_request(struct exchange *exchange, const char *peer, struct slice head);
+
+/**
+ * access_write(log, exchange, end):
+ * Add the line about the request of ${exchange}, which has come to its ${end}, to ${log}.
+ */
+void access_write(struct accesslog *log, struct exchange *exchange, enum accessline_end end);
 
 /**
  * access_peer(fd, peer, size):

@@ -3,61 +3,37 @@
 
 #include <stdbool.h>
 
-#include "api/answer.h"
-#include "system/accesslog.h"
-#include "system/config.h"
-#include "system/loop.h"
+/* One HTTP connection, from its first byte to its last: the state machine of http/. */
 
-/* The HTTP connections of a worker. */
-
+struct conn;
 struct conn_pool;
 
 /**
- * conn_pool_new(loop, api, config):
- * A pool for connections on ${loop} that are answered by ${api}; both, and ${config}, must
- * outlive it. NULL without memory. To be given to conn_pool_free.
+ * conn_new(pool, fd, admin):
+ * A connection of ${pool} on the connected socket ${fd}, which is its own from now on;
+ * ${admin}: it came to an admin listener. It gives itself back once it is closed. NULL, and
+ * ${fd} is still the caller's, without memory.
  */
-struct conn_pool *conn_pool_new(struct loop *loop, struct api *api,
-                                const struct config *config);
+struct conn *conn_new(struct conn_pool *pool, int fd, bool admin);
 
 /**
- * conn_pool_log(pool, log):
- * From now on, write a line to ${log}, which must outlive the pool, about each request. To be
- * called before the first connection.
+ * conn_begin(conn), conn_refuse(conn):
+ * Serve ${conn}, or tell its client that there are too many already. To be called once, with
+ * what conn_new returned.
  */
-void conn_pool_log(struct conn_pool *pool, struct accesslog *log);
+void conn_begin(struct conn *conn);
+void conn_refuse(struct conn *conn);
 
 /**
- * conn_accept(pool, fd):
- * Serve the connected socket ${fd}, which is the pool's from now on: a callback for
- * loop_listen, with the pool as its argument.
+ * conn_drain(conn):
+ * Let ${conn} end with the answer that is in the making, if there is one.
  */
-void conn_accept(void *pool, int fd);
+void conn_drain(struct conn *conn);
 
 /**
- * conn_accept_admin(pool, fd):
- * Likewise, of a socket that came to an admin listener: it is served even while there are as
- * many connections as there may be.
+ * conn_close(conn):
+ * Close ${conn} as soon as the loop is done with it.
  */
-void conn_accept_admin(void *pool, int fd);
-
-/**
- * conn_pool_drain(pool):
- * Let every connection end with its next answer.
- */
-void conn_pool_drain(struct conn_pool *pool);
-
-/**
- * conn_pool_count(pool):
- * Connections that are open.
- */
-size_t conn_pool_count(const struct conn_pool *pool);
-
-/**
- * conn_pool_free(pool):
- * Close all connections and give back ${pool}. Not from within a callback of its loop. NULL is
- * fine.
- */
-void conn_pool_free(struct conn_pool *pool);
+void conn_close(struct conn *conn);
 
 #endif

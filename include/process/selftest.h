@@ -4,7 +4,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "http/conn.h"
+#include "http/conn_pool.h"
 #include "system/loop.h"
 
 /**

@@ -2,8 +2,13 @@
 
 #include <netdb.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <strings.h>
 #include <sys/socket.h>
+
+#include "base/clock.h"
+#include "http/exchange.h"
+#include "system/stats.h"
 
 /* Keep up to ${room} bytes of ${from} in ${memory}. */
 static struct slice keep(struct slice from, char *memory, size_t room)
@@ -64,6 +69,38 @@ void access_begin(struct access *access, const char *peer, struct slice head)
         else if (is_field(line, agent))
             access->line.agent = keep(value_of(line, agent), access->agent, ACCESS_AGENT);
     }
+}
+
+void access_request(struct exchange *exchange, const char *peer, struct slice head)
+{
+    if (exchange->access == NULL)
+        exchange->access = malloc(sizeof(*exchange->access));
+    exchange->reply.head.len = exchange->reply.id.len = 0;
+    if (exchange->access != NULL)
+        access_begin(exchange->access, peer, head);
+    else
+        stats_add(STATS_log_lines_dropped, 1);
+}
+
+void access_write(struct accesslog *log, struct exchange *exchange, enum accessline_end end)
+{
+    const struct answer *answer = &exchange->answer;
+    struct accessline *line = &exchange->access->line;
+    uint64_t head = exchange->reply.head.len, sent = exchange->access->sent;
+    bool replied = head > 0, bodiless = exchange->request.method == REQUEST_HEAD;
+
+    line->wall = clock_wall();
+    line->us = (clock_ns() - exchange->since) / 1000;
+    line->end = end;
+    line->status = replied ? answer->status : ACCESSLINE_NONE;
+    line->id = replied ? exchange->reply.id : (struct slice){ NULL, 0 };
+    line->length = replied && answer->content_type != NULL ? answer->body.length : 0;
+    line->sent = sent <= head || bodiless ? 0 : sent - head;
+    if (line->sent > line->length)
+        line->sent = line->length; /* what ends a chunked body is none of it */
+    if (answer->endpoint == STATS_ENDPOINT_data && replied && answer->status < 300)
+        line->rows = answer->plan.rows;
+    accesslog_add(log, line);
 }
 
 void access_peer(int fd, char *peer, size_t size)

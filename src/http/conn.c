@@ -3,13 +3,13 @@
 #include <errno.h>
 #include <stddef.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "api/route.h"
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "http/conditions.h"
+#include "http/conn_pool.h"
 #include "http/exchange.h"
 #include "http/http1.h"
 #include "http/reqbody.h"
@@ -18,9 +18,6 @@
 
 /* What a client may still send after an error before we stop listening. */
 #define LINGER_BYTES (1 << 20)
-
-/* Connections over max_connections that are told so; even more are just closed. */
-#define REFUSED_MAX 64
 
 enum conn_state {
     CONN_HEAD,   /* waiting for a request, or in the middle of its head */
@@ -42,24 +39,14 @@ struct conn {
     struct http1_scan scan;
     struct reqbody body;
     struct exchange *exchange;
-    char peer[48];             /* the client's address, for the access log */
-    bool admin;                /* it came to an admin listener */
-    bool waiting;              /* its answer waits for the disk */
-    bool timed;                /* the time of the request under way is running */
-    bool served;               /* there was a request before */
-    bool truncated;            /* the answer ends short by our fault, not the client's */
-    uint64_t linger_left;      /* bytes */
-    struct conn *next, **link; /* in the pool's list */
-};
-
-struct conn_pool {
-    struct loop *loop;
-    struct api *api;
-    const struct config *config;
-    struct accesslog *log; /* NULL: none */
-    struct conn *all;
-    size_t count;
-    struct exchange_pool exchanges;
+    char peer[48];                  /* the client's address, for the access log */
+    bool admin;                     /* it came to an admin listener */
+    bool waiting;                   /* its answer waits for the disk */
+    bool timed;                     /* the time of the request under way is running */
+    bool served;                    /* there was a request before */
+    bool truncated;                 /* the answer ends short by our fault, not the client's */
+    uint64_t linger_left;           /* bytes */
+    struct conn_pool_member member; /* of the pool */
 };
 
 static struct conn *of_io(struct loop_io *io)
@@ -67,7 +54,7 @@ static struct conn *of_io(struct loop_io *io)
     return (struct conn *)((char *)io - offsetof(struct conn, io));
 }
 
-static void conn_close(struct conn *conn)
+void conn_close(struct conn *conn)
 {
     loop_close(conn->pool->loop, &conn->io);
 }
@@ -103,18 +90,6 @@ static void woken(void *arg)
     loop_yield(conn->pool->loop, &conn->io);
 }
 
-/* Keep what the access log is to say of a request with this ${head}. */
-static void begin_access(struct conn *conn, struct exchange *exchange, struct slice head)
-{
-    if (exchange->access == NULL)
-        exchange->access = malloc(sizeof(*exchange->access));
-    exchange->reply.head.len = exchange->reply.id.len = 0;
-    if (exchange->access != NULL)
-        access_begin(exchange->access, conn->peer, head);
-    else
-        stats_add(STATS_log_lines_dropped, 1);
-}
-
 /* Take an exchange for the request that has just been read, or could not be: ${head} is what
  * there was of it. Without memory, the connection closes. */
 static struct exchange *begin_exchange(struct conn *conn, const struct request *request,
@@ -131,7 +106,7 @@ static struct exchange *begin_exchange(struct conn *conn, const struct request *
     exchange->answer.waker = (struct waker){ woken, conn };
     exchange->since = loop_woken(conn->pool->loop);
     if (conn->pool->log != NULL)
-        begin_access(conn, exchange, head);
+        access_request(exchange, conn->peer, head);
     conn->exchange = exchange;
     stats_add(STATS_requests_active, 1);
     return exchange;
@@ -286,29 +261,6 @@ static void release_exchange(struct conn *conn)
     stats_subtract(STATS_requests_active, 1);
 }
 
-/* Write the line about the request under way, which has come to its ${end}. */
-static void log_access(struct conn *conn, enum accessline_end end)
-{
-    struct exchange *exchange = conn->exchange;
-    const struct answer *answer = &exchange->answer;
-    struct accessline *line = &exchange->access->line;
-    uint64_t head = exchange->reply.head.len, sent = exchange->access->sent;
-    bool replied = head > 0, bodiless = exchange->request.method == REQUEST_HEAD;
-
-    line->wall = clock_wall();
-    line->us = (clock_ns() - exchange->since) / 1000;
-    line->end = end;
-    line->status = replied ? answer->status : ACCESSLINE_NONE;
-    line->id = replied ? exchange->reply.id : (struct slice){ NULL, 0 };
-    line->length = replied && answer->content_type != NULL ? answer->body.length : 0;
-    line->sent = sent <= head || bodiless ? 0 : sent - head;
-    if (line->sent > line->length)
-        line->sent = line->length; /* what ends a chunked body is none of it */
-    if (answer->endpoint == STATS_ENDPOINT_data && replied && answer->status < 300)
-        line->rows = answer->plan.rows;
-    accesslog_add(conn->pool->log, line);
-}
-
 static void count_answer(const struct exchange *exchange)
 {
     static const enum stats_counter classes[] = { STATS_responses_2xx, STATS_responses_3xx,
@@ -333,7 +285,7 @@ static void end_answer(struct conn *conn)
 
     count_answer(conn->exchange);
     if (conn->exchange->access != NULL)
-        log_access(conn, ACCESSLINE_WHOLE);
+        access_write(pool->log, conn->exchange, ACCESSLINE_WHOLE);
     release_exchange(conn);
     if (keep_alive) {
         conn->state = CONN_HEAD;
@@ -573,17 +525,15 @@ static void closed(struct loop_io *io)
     struct conn *conn = of_io(io);
 
     if (conn->exchange != NULL && conn->exchange->access != NULL)
-        log_access(conn, conn->truncated ? ACCESSLINE_CUT : ACCESSLINE_ABORTED);
+        access_write(conn->pool->log, conn->exchange,
+                     conn->truncated ? ACCESSLINE_CUT : ACCESSLINE_ABORTED);
     if (conn->exchange != NULL)
         stats_add(conn->truncated ? STATS_responses_truncated : STATS_responses_aborted, 1);
     set_waiting(conn, false);
     stats_subtract(STATS_connections_lingering, conn->state == CONN_LINGER);
     release_exchange(conn);
     buf_free(&conn->in);
-    *conn->link = conn->next;
-    if (conn->next != NULL)
-        conn->next->link = conn->link;
-    stats_set(STATS_connections, --conn->pool->count);
+    conn_pool_leave(conn->pool, &conn->member);
     free(conn);
 }
 
@@ -595,92 +545,38 @@ static const struct loop_events events = {
     .closed = closed,
 };
 
-static void refuse(struct conn *conn)
+struct conn *conn_new(struct conn_pool *pool, int fd, bool admin)
 {
-    struct failure failure;
+    struct conn *conn = calloc(1, sizeof(*conn));
 
-    stats_add(STATS_connections_refused, 1);
-    failure_set(&failure, 503, NULL, "too many connections");
-    give_up_without_request(conn, &failure, (struct slice){ NULL, 0 });
-}
-
-static void accept_on(struct conn_pool *pool, int fd, bool admin)
-{
-    struct conn *conn = NULL;
-
-    if (pool->count < pool->config->max_connections + REFUSED_MAX)
-        conn = calloc(1, sizeof(*conn));
     if (conn == NULL || loop_add(pool->loop, &conn->io, fd, &events)) {
         free(conn);
-        close(fd);
-        stats_add(STATS_connections_refused, 1);
-        return;
+        return NULL;
     }
     conn->pool = pool;
     conn->admin = admin;
     if (pool->log != NULL)
         access_peer(fd, conn->peer, sizeof(conn->peer));
-    conn->next = pool->all;
-    conn->link = &pool->all;
-    if (pool->all != NULL)
-        pool->all->link = &conn->next;
-    pool->all = conn;
-    stats_set(STATS_connections, ++pool->count);
-    if (pool->count > pool->config->max_connections && !admin)
-        refuse(conn);
-    else
-        stats_add(STATS_connections_accepted, 1);
+    conn_pool_join(pool, &conn->member, conn);
+    return conn;
+}
+
+void conn_begin(struct conn *conn)
+{
     go_on(conn, NULL, 0);
 }
 
-void conn_accept(void *pool, int fd)
+void conn_refuse(struct conn *conn)
 {
-    accept_on(pool, fd, false);
+    struct failure failure;
+
+    failure_set(&failure, 503, NULL, "too many connections");
+    give_up_without_request(conn, &failure, (struct slice){ NULL, 0 });
+    go_on(conn, NULL, 0);
 }
 
-void conn_accept_admin(void *pool, int fd)
+void conn_drain(struct conn *conn)
 {
-    accept_on(pool, fd, true);
-}
-
-struct conn_pool *conn_pool_new(struct loop *loop, struct api *api, const struct config *config)
-{
-    struct conn_pool *pool = calloc(1, sizeof(*pool));
-
-    if (pool == NULL)
-        return NULL;
-    pool->loop = loop;
-    pool->api = api;
-    pool->config = config;
-    return pool;
-}
-
-void conn_pool_log(struct conn_pool *pool, struct accesslog *log)
-{
-    pool->log = log;
-}
-
-void conn_pool_drain(struct conn_pool *pool)
-{
-    pool->api->draining = true;
-    for (struct conn *conn = pool->all; conn != NULL; conn = conn->next) {
-        if (conn->exchange != NULL && conn->state < CONN_REPLY)
-            conn->exchange->keep_alive = false;
-    }
-}
-
-size_t conn_pool_count(const struct conn_pool *pool)
-{
-    return pool->count;
-}
-
-void conn_pool_free(struct conn_pool *pool)
-{
-    if (pool == NULL)
-        return;
-    for (struct conn *conn = pool->all; conn != NULL; conn = conn->next)
-        conn_close(conn);
-    loop_bury(pool->loop);
-    exchange_pool_free(&pool->exchanges);
-    free(pool);
+    if (conn->exchange != NULL && conn->state < CONN_REPLY)
+        conn->exchange->keep_alive = false;
 }

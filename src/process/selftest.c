@@ -30,7 +30,7 @@ bool selftest_answers(struct loop *loop, struct conn_pool *conns, uint64_t ms)
 
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair))
         return false;
-    conn_accept_admin(conns, pair[1]);
+    conn_pool_accept_admin(conns, pair[1]);
     bool answers = send(pair[0], REQUEST, strlen(REQUEST), MSG_NOSIGNAL) > 0 &&
                    hear_answer(loop, pair[0], deadline);
     close(pair[0]);

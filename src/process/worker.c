@@ -9,7 +9,7 @@
 #include "base/log.h"
 #include "base/sig.h"
 #include "base/title.h"
-#include "http/conn.h"
+#include "http/conn_pool.h"
 #include "process/selftest.h"
 #include "store/store.h"
 #include "system/accesslog.h"
@@ -69,7 +69,7 @@ static void on_accepted(void *arg, int fd)
 {
     struct worker *worker = arg;
 
-    conn_accept(worker->conns, fd);
+    conn_pool_accept(worker->conns, fd);
     size_t count = conn_pool_count(worker->conns);
     if (count < worker->enough)
         return;
@@ -89,7 +89,7 @@ static void on_admin_accepted(void *arg, int fd)
 {
     struct worker *worker = arg;
 
-    conn_accept_admin(worker->conns, fd);
+    conn_pool_accept_admin(worker->conns, fd);
 }
 
 static void drain(struct worker *worker)
