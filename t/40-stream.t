@@ -101,6 +101,20 @@ subtest '103 MB' => sub {
     calm('after that', $server, @workers);
 };
 
+subtest 'without sendfile' => sub {
+    my $copying = Tickd->start(data => $data, workers => 1, options => ['sendfile=off']);
+    my $http = $copying->connect(undef, timeout => seconds(30));
+    whole($http->get(target()), 'chunked');
+    whole($http->get(target(framing => 'length')), 'length');
+    is_answer($http->get($small), $small_right, 'then a small one on the same connection');
+    my $tail = $http->get(target(columns => 'price,time', tail => 1_000_000));
+    ok(substr($tail->{body}, -8_000_000) eq substr($bytes{price}, -4_000_000) . substr($bytes{time}, -4_000_000), 'the last million');
+    cut_short('truncated', $copying, sub { truncate $file{price}, 5_000_001 or die $! }, 'price');
+    write_file($file{price}, $bytes{price}, OLD);
+    whole($copying->get(target(columns => 'price')), 'mended', 'price');
+    $copying->stop_ok;
+};
+
 subtest 'clients that do not read' => sub {
     my @stuck = map { begun($server, target()) } 1 .. 30;
     my $wrong = 0;

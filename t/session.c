@@ -59,6 +59,8 @@ int session_query(struct session *session, const char *text)
                      0);
     body_of_rows(&session->body, session->line, &session->gather, &session->plan,
                  session->data_bytes, &session->arena);
+    if (session->config->sendfile == CONFIG_SENDFILE_ON)
+        body_by_file(&session->body);
     return 0;
 }
 

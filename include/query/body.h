@@ -34,6 +34,7 @@ struct body {
     struct slice lead;
     uint64_t length; /* bytes of everything */
     bool cut;        /* only a part of what there was: */
+    bool by_file;    /* see body_by_file */
     uint64_t left;   /* bytes not handed out yet */
     uint64_t begun;  /* bytes of the next row that are not wanted */
 
@@ -85,10 +86,16 @@ enum body_state {
     BODY_BROKEN, /* the rest cannot be had as it was promised (logged) */
 };
 
-/* Bytes that lie together in a file from which on they are better sent from the file than from
- * memory: only their pieces have a descriptor, and each is the last of its batch. See
- * bench/BENCHMARKS.md. */
+/* Bytes that lie together in a file from which on it can be better to send them from the file
+ * than from memory. See bench/BENCHMARKS.md. */
 #define BODY_LARGE (1 << 20)
+
+/**
+ * body_by_file(body):
+ * Hand out rows that lie together for BODY_LARGE or more with the descriptor of their file, to
+ * be sent without being copied: only such pieces have one, and each is the last of its batch.
+ */
+void body_by_file(struct body *body);
 
 /**
  * body_next(body, pieces, most, quota, count):

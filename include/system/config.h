@@ -55,6 +55,8 @@ struct config {
 enum { CONFIG_ENGINE_AUTO, CONFIG_ENGINE_EPOLL, CONFIG_ENGINE_IO_URING };
 /* The choices of "missing". */
 enum { CONFIG_MISSING_ERROR, CONFIG_MISSING_SKIP, CONFIG_MISSING_PREFIX };
+/* The choices of "sendfile". */
+enum { CONFIG_SENDFILE_ON, CONFIG_SENDFILE_OFF };
 /* The choices of "framing". */
 enum { CONFIG_FRAMING_CHUNKED, CONFIG_FRAMING_LENGTH };
 /* The choices of "access_log_format". */

@@ -244,6 +244,8 @@ static void reply(struct conn *conn)
         return;
     }
     body_wakes(&answer->body, answer->waker);
+    if (conn->pool->config->sendfile == CONFIG_SENDFILE_ON)
+        body_by_file(&answer->body);
     send_begin(&exchange->send, exchange->reply.head, bodiless ? NULL : &answer->body,
                exchange->reply.tail);
     if (exchange->send.left <= LOOP_SMALL)

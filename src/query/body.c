@@ -61,6 +61,11 @@ void body_cut(struct body *body, uint64_t from, uint64_t to)
         move_on(body, from - lead);
 }
 
+void body_by_file(struct body *body)
+{
+    body->by_file = true;
+}
+
 void body_wakes(struct body *body, struct waker waker)
 {
     body->wait.waker = waker;
@@ -212,8 +217,8 @@ static uint64_t hand_out(struct body *body, const struct source *source, struct 
 {
     uint64_t first = next_row(body, source), rows = source->left;
     uint64_t fit = batch->quota / source->size + 1;
-    bool large =
-        source->planned->take * source->size >= BODY_LARGE && body->length >= BODY_LARGE;
+    bool large = body->by_file && source->planned->take * source->size >= BODY_LARGE &&
+                 body->length >= BODY_LARGE;
 
     rows = rows < fit ? rows : fit;
     if (!is_warm(body, source, rows, &body->wait))
