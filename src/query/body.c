@@ -4,8 +4,8 @@
 #include <stddef.h>
 #include <string.h>
 
-#include "base/guard.h"
 #include "base/log.h"
+#include "query/source.h"
 
 #define SCRATCH_BYTES 32768
 #define OTHERS_MAX 16 /* pieces read beside the one that is waited for */
@@ -114,114 +114,16 @@ static void add_memory(struct batch *batch, const char *at, size_t len)
     add_piece(batch, (struct piece){ .at = at, .len = len, .fd = -1 });
 }
 
-/* Where the rows of a column and a day of the plan are. */
-struct source {
-    const struct gather_day *facts;
-    const struct plan_day *planned;
-    struct day *day; /* held */
-    struct dayfile *file;
-    struct dayfile *nanos_file; /* NULL: not needed */
-    unsigned place;
-    uint64_t size; /* bytes of a record */
-    uint64_t left; /* rows to go on with */
-    bool dense;    /* all rows between the first and the last one are in the range */
-    bool together; /* the rows to send lie side by side in the file */
-};
-
-/* How many rows of ${size} bytes are wanted of a day of the plan. */
-static uint64_t rows_left(const struct body *body, const struct plan_day *planned,
-                          uint64_t size)
-{
-    uint64_t rows = planned->take - body->taken;
-
-    /* The last one may be wanted in part. */
-    return !body->cut || rows * size <= body->begun + body->left
-               ? rows
-               : (body->begun + body->left - 1) / size + 1;
-}
-
-static enum body_state open_source(struct body *body, struct source *source)
-{
-    struct gather *gather = body->gather;
-    char path[DAYFILE_PATH];
-
-    source->place = gather->columns[body->column];
-    source->planned = &body->plan->days[body->day];
-    source->facts = &gather->days[source->planned->day];
-    switch (gather_open(gather, source->facts, body->column, &source->day)) {
-    case GATHER_DONE:
-        break;
-    case GATHER_WAIT:
-        return BODY_WAIT;
-    default:
-        log_error(
-            "%s is not the file any more that an answer began with: the answer ends short",
-            day_path(gather->series, source->facts->number, source->place, path));
-        return BODY_BROKEN;
-    }
-    source->file = day_file(source->day, source->place);
-    source->nanos_file =
-        gather->use_nanos ? day_file(source->day, gather->columns[gather->column_count]) : NULL;
-    source->size = gather->series->columns[source->place].type.size;
-    source->left = rows_left(body, source->planned, source->size);
-    source->dense =
-        source->facts->span.count == source->facts->span.to - source->facts->span.from;
-    source->together = source->dense && body->plan->step == 1;
-    return BODY_PIECES;
-}
-
-/* The row to go on with, where the rows are dense. */
-static uint64_t next_row(const struct body *body, const struct source *source)
-{
-    return source->facts->span.from + source->planned->skip + body->taken * body->plan->step;
-}
-
-/* Whether what the next ${rows} rows touch of the column is in memory. */
-static bool is_warm(struct body *body, const struct source *source, uint64_t rows,
-                    struct warm_wait *wait)
-{
-    uint64_t size = source->size, step = body->plan->step;
-    uint64_t row = next_row(body, source);
-    struct warm_range range = {
-        .day = source->day,
-        .file = source->file,
-        .from = row * size,
-        .to = (row + (rows - 1) * step + 1) * size,
-        .step = step * size,
-        .end = (row + (source->left - 1) * step + 1) * size,
-    };
-
-    return warm_ready(body->gather->store, &range, wait);
-}
-
-/* The same for scattered rows: all that may have to be looked at of a file with records of
- * ${size} bytes. */
-static bool is_warm_all(struct body *body, const struct source *source, struct dayfile *file,
-                        uint64_t size)
-{
-    uint64_t first = body->placed ? body->row : source->facts->span.from;
-    struct warm_range range = {
-        .day = source->day,
-        .file = file,
-        .from = first * size,
-        .to = source->facts->span.to * size,
-        .step = 1,
-        .end = source->facts->span.to * size,
-    };
-
-    return file == NULL || warm_ready(body->gather->store, &range, &body->wait);
-}
-
 /* Hand out rows where they are mapped. Returns their bytes; 0 if they are not in memory. */
 static uint64_t hand_out(struct body *body, const struct source *source, struct batch *batch)
 {
-    uint64_t first = next_row(body, source), rows = source->left;
+    uint64_t first = source_next_row(body, source), rows = source->left;
     uint64_t fit = batch->quota / source->size + 1;
     bool large = body->by_file && source->planned->take * source->size >= BODY_LARGE &&
                  body->length >= BODY_LARGE;
 
     rows = rows < fit ? rows : fit;
-    if (!is_warm(body, source, rows, &body->wait))
+    if (!source_warm(body, source, rows, &body->wait))
         return 0;
     add_piece(batch, (struct piece){ .at = source->file->at + first * source->size,
                                      .len = rows * source->size,
@@ -233,121 +135,20 @@ static uint64_t hand_out(struct body *body, const struct source *source, struct 
     return (first + rows) * source->size;
 }
 
-struct copying {
-    struct body *body;
-    const struct source *source;
-    char *to;
-    uint64_t room; /* rows */
-    uint64_t copied;
-};
-
-static inline void copy_record(char *to, const char *from, uint64_t size)
-{
-    switch (size) {
-    case 4:
-        memcpy(to, from, 4);
-        break;
-    case 8:
-        memcpy(to, from, 8);
-        break;
-    default:
-        memcpy(to, from, size);
-    }
-}
-
-/* Rows at a distance of the step, where all rows between are in the range. */
-static void copy_steps(struct copying *c)
-{
-    uint64_t step = c->body->plan->step, size = c->source->size;
-    uint64_t row = next_row(c->body, c->source), rows = c->source->left;
-
-    rows = rows < c->room ? rows : c->room;
-    for (c->copied = 0; c->copied < rows; c->copied++, row += step)
-        copy_record(c->to + c->copied * size, c->source->file->at + row * size, size);
-}
-
-/* Rows that have to be picked from among others. */
-static void copy_scattered(struct copying *c)
-{
-    struct body *body = c->body;
-    const struct source *source = c->source;
-    const uint32_t *times = day_times(source->day);
-    const uint32_t *nanos =
-        source->nanos_file == NULL ? NULL : (const void *)source->nanos_file->at;
-    uint64_t row = body->placed ? body->row : source->facts->span.from;
-    uint64_t passed = body->placed ? body->passed : 0;
-    uint64_t wanted = source->planned->skip + body->taken * body->plan->step;
-    uint64_t rows = source->left;
-
-    rows = rows < c->room ? rows : c->room;
-    for (; c->copied < rows && row < source->facts->span.to; row++) {
-        if (!timeindex_matches(times, nanos, row, body->gather->range))
-            continue;
-        if (passed == wanted) {
-            copy_record(c->to + c->copied * source->size, source->file->at + row * source->size,
-                        source->size);
-            c->copied++;
-            wanted += body->plan->step;
-        }
-        passed++;
-    }
-    body->row = row;
-    body->passed = passed;
-    body->placed = true;
-}
-
-static void copy_rows(void *arg)
-{
-    struct copying *c = arg;
-
-    if (c->source->dense)
-        copy_steps(c);
-    else
-        copy_scattered(c);
-}
-
-/* Whether what copy_rows will touch is in memory. */
-static bool can_copy(struct body *body, const struct source *source, uint64_t room)
-{
-    uint64_t rows = source->left;
-
-    if (source->dense)
-        return is_warm(body, source, rows < room ? rows : room, &body->wait);
-    return is_warm_all(body, source, source->day->files[SERIES_TIME], sizeof(uint32_t)) &&
-           is_warm_all(body, source, source->nanos_file, sizeof(uint32_t)) &&
-           is_warm_all(body, source, source->file, source->size);
-}
-
-/* Whether the columns that chose scattered rows were whole when they did. */
-static bool choice_was_sound(const struct source *source)
-{
-    uint64_t bytes = source->facts->span.to * sizeof(uint32_t);
-
-    return source->dense ||
-           (dayfile_holds(day_file(source->day, SERIES_TIME), bytes) &&
-            (source->nanos_file == NULL || dayfile_holds(source->nanos_file, bytes)));
-}
-
 /* Copy rows to the scratch memory and hand that out; ${need} becomes the bytes that the file
  * must have. */
 static enum body_state copy_out(struct body *body, const struct source *source,
                                 struct batch *batch, uint64_t *need)
 {
-    struct copying c = { .body = body, .source = source };
-    char path[DAYFILE_PATH];
+    char *to = body->scratch + body->scratch_used;
+    uint64_t room = (SCRATCH_BYTES - body->scratch_used) / source->size, copied;
+    enum body_state state = source_copy(body, source, to, room, &copied);
 
-    c.to = body->scratch + body->scratch_used;
-    c.room = (SCRATCH_BYTES - body->scratch_used) / source->size;
-    if (!can_copy(body, source, c.room))
-        return BODY_WAIT;
-    if (guard_run(copy_rows, &c) || c.copied == 0 || !choice_was_sound(source)) {
-        log_error("%s was cut off while it was sent: the answer ends short",
-                  day_path(body->gather->series, source->facts->number, source->place, path));
-        return BODY_BROKEN;
-    }
-    add_memory(batch, c.to, c.copied * source->size);
-    body->scratch_used += c.copied * source->size;
-    body->taken += c.copied;
+    if (state != BODY_PIECES)
+        return state;
+    add_memory(batch, to, copied * source->size);
+    body->scratch_used += copied * source->size;
+    body->taken += copied;
     *need = source->facts->span.to * source->size;
     return BODY_PIECES;
 }
@@ -379,7 +180,7 @@ static enum body_state next_rows(struct body *body, struct batch *batch)
     struct source source;
     uint64_t need = 0;
 
-    enum body_state state = open_source(body, &source);
+    enum body_state state = source_open(body, &source);
     if (state == BODY_BROKEN && batch->count > 0)
         return BODY_END; /* perhaps it can be had once the pieces at hand are gone */
     if (state != BODY_PIECES)
@@ -429,12 +230,12 @@ static void read_others(struct body *body, uint64_t bytes)
         body->day++;
         if (!find_rows(body) ||
             body->gather->days[body->plan->days[body->day].day].day == NULL ||
-            open_source(body, &source))
+            source_open(body, &source))
             break;
         uint64_t rows = bytes / source.size + 1;
         rows = rows < source.planned->take ? rows : source.planned->take;
         if (source.dense)
-            is_warm(body, &source, rows, NULL);
+            source_warm(body, &source, rows, NULL);
         day_release(body->gather->store, source.day);
     }
     body->column = column;
