@@ -5,6 +5,7 @@ package Tickd;
 #
 #   TICKD_BUILD      where tickd was built (default: the current directory)
 #   TICKD_SRC        the source directory (default: the parent of this file's t/)
+#   TICKD_PYTHON     a Python 3 to prefer for what is written in it
 #   TICKD_TEST_DATA  real ticks (default: TICKD_SRC/../shared/data)
 #   TICKD_WRAPPER    a command to run tickd under, e.g. "valgrind -q --error-exitcode=99"
 #   TICKD_TEST_SLOW  factor for all deadlines
@@ -26,7 +27,7 @@ use Test::More;
 use Tickd::Http;
 use Time::HiRes qw(time);
 
-our @EXPORT = qw(build source sanitized seconds tickd scratch wait_for run_tickd run_command parse_raw is_error is_answer);
+our @EXPORT = qw(build source sanitized seconds tickd scratch wait_for run_tickd run_command python says_ok parse_raw is_error is_answer);
 
 my $source = abs_path($ENV{TICKD_SRC} // dirname(__FILE__) . '/../..');
 my $build = abs_path($ENV{TICKD_BUILD} // getcwd);
@@ -290,6 +291,30 @@ sub run_command ($limit, @command) {
         waitpid $pid, 0;
     }
     return { status => $status, map { $_ => Tickd::_slurp("$dir/$_") } qw(out err) };
+}
+
+# python(MODULES): a Python 3 that has them, or undef: TICKD_PYTHON, the first one in PATH, or the system's.
+sub python (@modules) {
+    for my $python (grep { defined } $ENV{TICKD_PYTHON}, 'python3', '/usr/bin/python3') {
+        return $python if run_command(20, $python, '-c', join '; ', 'pass', map { "import $_" } @modules)->{status} eq '0';
+    }
+    return undef;
+}
+
+# says_ok(RUN, NAME): of a program that says 'ok THING', 'not ok THING: why' or 'skip THING: why' for all that it tries,
+# and 'done' at the end: a test for each.
+sub says_ok ($run, $name) {
+    my @lines = split /\n/, $run->{out};
+    my $end = @lines ? pop @lines : '';
+    for my $line (@lines) {
+        my ($verdict, $thing, $why) = $line =~ /\A(ok|not ok|skip) (.*?)(?:: (.*))?\z/ ? ($1, $2, $3) : ('', $line, 'said out of turn');
+        SKIP: {
+            skip "$name: $thing: $why", 1 if $verdict eq 'skip';
+            ok($verdict eq 'ok', "$name: $thing") or diag "  $why";
+        }
+    }
+    return ok($end eq 'done' && $run->{status} eq '0', "$name: to its end")
+        || diag "  ended with $run->{status}, after \"$end\"\n$run->{err}";
 }
 
 sub _slurp ($path) {
