@@ -26,14 +26,13 @@ sub have {
     return system("$command >/dev/null 2>&1") == 0;
 }
 
-# A Python that has numpy: the first in the path need not be the one that the package is for.
-my ($python) = grep { have("$_ -c 'import numpy'") } qw(python3 /usr/bin/python3);
+my $python = python('numpy');
 
-# program(LANGUAGE): the README's code block.
+# program(LANGUAGE, N): the README's code block, the N-th in it.
 sub program {
-    my ($language) = @_;
-    my ($code) = $readme =~ /^```$language\n(.*?)^```/ms or die "README has no $language";
-    return $code;
+    my ($language, $n) = @_;
+    my @code = $readme =~ /^```$language\n(.*?)^```/msg;
+    return $code[ $n - 1 ] // die "README has no $language $n";
 }
 
 # output(COMMAND, FILE, CODE): what COMMAND prints when it runs CODE.
@@ -59,13 +58,20 @@ subtest 'the programs of the README' => sub {
 
     SKIP: {
         $python or skip 'no numpy for Python 3', 1;
-        my $code = "url = '$url'\n" . program('python')
+        my $code = "url = '$url'\n" . program('python', 1)
             . 'print(len(columns["time"]), columns["time"][-1], "%.4f" % columns["price"][0])' . "\n";
         is(output($python, 'a.py', $code), "$rows $last $price\n", 'Python');
     }
     SKIP: {
+        my $pandas = python(qw(numpy pandas)) or skip 'no numpy and pandas for Python 3', 1;
+        local $ENV{PYTHONPATH} = source() . '/contrib';
+        my $code = program('python', 2) =~ s{http://127\.0\.0\.1:\K8080}{$server->port}er
+            . 'print(len(frame), frame.index[-1].value // 10**9, "%.4f" % frame["price"].iloc[0])' . "\n";
+        is(output("$pandas -B", 'a.py', $code), "$rows $last $price\n", 'Python, with contrib/tickd.py');
+    }
+    SKIP: {
         have('node -e "process.exit(typeof fetch === \'function\' ? 0 : 1)"') or skip 'no Node.js with fetch', 1;
-        my $code = "const url = '$url';\n" . program('javascript')
+        my $code = "const url = '$url';\n" . program('javascript', 1)
             . "console.log(columns.time.length, columns.time.at(-1), columns.price[0].toFixed(4));\n";
         is(output('node', 'a.mjs', $code), "$rows $last $price\n", 'JavaScript');
     }
