@@ -72,6 +72,15 @@ struct store *store_new(const struct config *config, const struct facts *facts,
 void store_begin(struct store *store, uint64_t now, int64_t wall);
 
 /**
+ * store_tick(store, now):
+ * The time is ${now} (clock_ms): for who goes on with work that was begun before.
+ */
+static inline void store_tick(struct store *store, uint64_t now)
+{
+    store->now = now;
+}
+
+/**
  * store_stale(store, checked):
  * Whether what was looked at when the clock was ${checked} must be looked at again.
  */

@@ -321,6 +321,7 @@ static bool send_answer(struct conn *conn)
 {
     struct send *send = &conn->exchange->send;
 
+    store_tick(conn->pool->api->store, loop_now(conn->pool->loop));
     switch (send_next(send, loop_share(conn->pool->loop))) {
     case SEND_MORE:
         loop_send_file(conn->pool->loop, &conn->io, send->iov + send->first, send->count,

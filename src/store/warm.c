@@ -6,7 +6,6 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-#include "base/clock.h"
 #include "system/helper.h"
 
 #define FRESH 4000   /* ms for which what was seen is believed */
@@ -67,9 +66,9 @@ static void wake_all(struct warm_wait **list)
 enum { NEVER, COLD };
 
 /* Milliseconds. */
-static uint32_t now_stamp(void)
+static uint32_t now_stamp(const struct store *store)
 {
-    uint32_t now = (uint32_t)clock_ms();
+    uint32_t now = (uint32_t)store->now;
 
     return now <= COLD ? COLD + 1 : now;
 }
@@ -159,7 +158,7 @@ static void done(struct helper_job *helper_job)
 {
     struct warm_job *job = (struct warm_job *)helper_job, **link = &job->file->warming;
     struct store *store = job->store;
-    uint32_t now = now_stamp();
+    uint32_t now = now_stamp(store);
 
     while (*link != job)
         link = &(*link)->next;
@@ -259,7 +258,7 @@ static bool begin_file(struct dayfile *file)
 bool warm_ready(struct store *store, const struct warm_range *range, struct warm_wait *wait)
 {
     struct dayfile *file = range->file;
-    uint32_t now = now_stamp();
+    uint32_t now = now_stamp(store);
 
     if (store->helper == NULL || !begin_file(file))
         return true;
