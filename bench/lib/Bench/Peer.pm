@@ -24,8 +24,9 @@ sub parse {
     my ($class, $spec, $option) = @_;
     my ($name, $path) = split /=/, $spec, 2;
     if ($name =~ /^tickd/) {
-        $path //= $option->{tickd};
-        return $class->_found($option, name => $name, kind => 'tickd', program => $path);
+        my ($program, $more) = ($path // '') =~ /\A(\S*)(.*)\z/s;
+        $program = $option->{tickd} if $program eq '';
+        return $class->_found($option, name => $name, kind => 'tickd', program => $program, more => [ split ' ', $more ]);
     }
     if ($name =~ /^limit(?::(.+))?$/) {
         $path //= $option->{limit};
@@ -161,7 +162,7 @@ sub _tickd {
     my ($self, $setup, $port) = @_;
     my @cpus = defined $setup->{cpu} ? ('--cpus', $setup->{cpu}) : ();
     return ($self->{program}, '-f', '-d', $setup->{data}, '-l', "127.0.0.1:$port",
-        '-w', $setup->{workers}, @cpus, @{ $setup->{tickd_args} });
+        '-w', $setup->{workers}, @cpus, @{ $setup->{tickd_args} }, @{ $self->{more} });
 }
 
 # As its makers advise for static files: no log, no stat per request, header and body in one
