@@ -8,12 +8,20 @@
 
 /* What the next byte belongs to. */
 enum state {
-    PLAIN,     /* a body with a length */
-    SIZE,      /* the digits of a chunk's size */
-    EXTENSION, /* ... and what may follow them */
-    SIZE_LF,   /* ... and the end of their line */
-    DATA,      /* the bytes of a chunk */
-    DATA_CR,   /* the end of those */
+    PLAIN,      /* a body with a length */
+    SIZE,       /* the digits of a chunk's size */
+    EXT,        /* an extension, after its semicolon: blanks before its name */
+    EXT_NAME,   /* ... the name */
+    EXT_NAMED,  /* ... blanks behind that */
+    EXT_EQUALS, /* ... blanks before the value */
+    EXT_TOKEN,  /* ... the value */
+    EXT_QUOTED, /* ... the value, in quotes */
+    EXT_PAIR,   /* ... after a backslash in those */
+    EXT_END,    /* ... after them */
+    EXT_NEXT,   /* ... blanks before the next semicolon */
+    SIZE_LF,    /* the end of that line */
+    DATA,       /* the bytes of a chunk */
+    DATA_CR,    /* the end of those */
     DATA_LF,
     LINE,  /* the start of a trailer line, or of the last line */
     NAME,  /* a trailer's name */
@@ -44,6 +52,17 @@ static enum state expect(char c, char wanted, enum state next)
     return c == wanted ? next : BROKEN;
 }
 
+static bool is_blank(char c)
+{
+    return c == ' ' || c == '\t';
+}
+
+/* What may follow a size or an extension: blanks only before another one. */
+static enum state extension_end(char c)
+{
+    return is_blank(c) ? EXT_NEXT : c == ';' ? EXT : expect(c, '\r', SIZE_LF);
+}
+
 /* A byte of a chunk's size. 15 digits cannot overflow, and are more than anybody needs. */
 static enum state size_byte(struct reqbody *body, char c)
 {
@@ -55,9 +74,41 @@ static enum state size_byte(struct reqbody *body, char c)
         body->left = body->left << 4 | (unsigned)digit;
         return body->digits <= 15 ? SIZE : BROKEN;
     }
-    if (body->digits == 0)
+    return body->digits == 0 ? BROKEN : extension_end(c);
+}
+
+/* A byte of a chunk's extensions (RFC 9112 section 7.1.1), which mean nothing to us, but end
+ * where their grammar says. */
+static enum state extension_byte(enum state state, char c)
+{
+    switch (state) {
+    case EXT:
+        return is_blank(c) ? EXT : token_byte(c) ? EXT_NAME : BROKEN;
+    case EXT_NAME:
+        return token_byte(c) ? EXT_NAME
+               : c == '='    ? EXT_EQUALS
+               : is_blank(c) ? EXT_NAMED
+                             : extension_end(c);
+    case EXT_NAMED:
+        return is_blank(c) ? EXT_NAMED : c == '=' ? EXT_EQUALS : expect(c, ';', EXT);
+    case EXT_EQUALS:
+        return is_blank(c)     ? EXT_EQUALS
+               : c == '"'      ? EXT_QUOTED
+               : token_byte(c) ? EXT_TOKEN
+                               : BROKEN;
+    case EXT_TOKEN:
+        return token_byte(c) ? EXT_TOKEN : extension_end(c);
+    case EXT_QUOTED:
+        return c == '"' ? EXT_END : c == '\\' ? EXT_PAIR : is_text(c) ? EXT_QUOTED : BROKEN;
+    case EXT_PAIR:
+        return is_text(c) ? EXT_QUOTED : BROKEN;
+    case EXT_END:
+        return extension_end(c);
+    case EXT_NEXT:
+        return is_blank(c) ? EXT_NEXT : expect(c, ';', EXT);
+    default:
         return BROKEN;
-    return c == ';' ? EXTENSION : expect(c, '\r', SIZE_LF);
+    }
 }
 
 /* The state after the byte ${c} of the framing. */
@@ -66,8 +117,6 @@ static enum state frame_byte(struct reqbody *body, char c)
     switch ((enum state)body->state) {
     case SIZE:
         return size_byte(body, c);
-    case EXTENSION:
-        return c == '\r' ? SIZE_LF : is_text(c) ? EXTENSION : BROKEN;
     case SIZE_LF:
         body->digits = 0;
         return expect(c, '\n', body->left > 0 ? DATA : LINE);
@@ -86,7 +135,7 @@ static enum state frame_byte(struct reqbody *body, char c)
     case END_LF:
         return expect(c, '\n', DONE);
     default:
-        return BROKEN;
+        return extension_byte((enum state)body->state, c);
     }
 }
 
