@@ -41,6 +41,12 @@ subtest 'one connection, many requests' => sub {
     is_answer($r, $right, 'Connection: close is answered');
     ok($r->{close}, 'with Connection: close');
     ok($http->at_end, 'and the connection ends');
+    for my $options ("close\t", "x\t,\tclose ,y", 'keep-alive, close') {
+        $http = $server->connect;
+        $r = $http->get($week, Connection => $options);
+        is_answer($r, $right, 'Connection: ' . show($options));
+        ok($r->{close} && $http->at_end, 'ends the connection, too');
+    }
 };
 
 subtest 'framing' => sub {
@@ -161,6 +167,20 @@ subtest 'HEAD' => sub {
         ok($http->quiet, "HEAD $target: no body");
     }
     is_answer($http->get($week), $right, 'the next GET on that connection is right');
+    # What is wrong with a request changes nothing about its answer having no body.
+    my %refused = (
+        400 => "HEAD $week HTTP/1.1\r\n\r\n", 413 => "HEAD $week HTTP/1.1\r\nHost: a\r\nContent-Length: 65537\r\n\r\n",
+        414 => 'HEAD /' . 'x' x 9000, 417 => "\r\nHEAD $week HTTP/1.1\r\nHost: a\r\nExpect: tea\r\n\r\n",
+        431 => "HEAD $week HTTP/1.1\r\nX: " . 'x' x 40_000, 501 => "HEAD $week HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: x, chunked\r\n\r\n",
+        505 => "HEAD $week HTTP/3.0\r\n\r\n",
+    );
+    for my $status (sort keys %refused) {
+        my $client = $server->connect;
+        $client->send($refused{$status});
+        my $r = $client->response('HEAD');
+        is($r->{status}, $status, "a HEAD refused with $status") or diag $r->{error};
+        ok($r->{close} && $r->{headers}{'content-length'} > 0 && $client->at_end, "$status: without a body");
+    }
 };
 
 subtest 'OPTIONS' => sub {
@@ -171,6 +191,7 @@ subtest 'OPTIONS' => sub {
         is($r->{error}, undef, "OPTIONS $target");
         is($r->{status}, 204, "OPTIONS $target: 204");
         is($r->{body}, '', "OPTIONS $target: no body");
+        is(join(' ', sort split /\s*,\s*/, $r->{headers}{allow} // ''), 'GET HEAD OPTIONS', "OPTIONS $target: Allow");
     }
     is_answer($http->get($week), $right, 'and the connection is kept');
 };
@@ -256,6 +277,7 @@ subtest 'Expect' => sub {
     $http->send("GET $week HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\nhello");
     my $r = $http->response;
     is_answer($r, $right, 'a body that came along already');
+    is_answer($http->get($week, Expect => $_), $right, 'Expect: ' . show($_)) for '', "\t", '100-continue ,';
     $http = $server->connect;
     $http->send("GET $week HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 70000\r\n\r\n");
     is_error($http->response, 413, undef, 'a body that is too long is refused without being asked for');
@@ -273,7 +295,7 @@ subtest 'Expect' => sub {
 subtest 'targets' => sub {
     my $http = $server->connect;
     my ($port) = $server->port;
-    for my $prefix ("http://127.0.0.1:$port", 'http://example.org', 'HTTP://Example.org:80') {
+    for my $prefix ("http://127.0.0.1:$port", 'http://example.org', 'HTTP://Example.org:80', 'https://example.org') {
         is_answer($http->get("$prefix$week"), $right, "absolute form $prefix");
     }
     is_answer($http->get($week, Host => ''), $right, 'an empty Host (RFC 9110 7.2)');
@@ -342,12 +364,13 @@ subtest 'timeouts' => sub {
         [ 'half a request line', "GET /heal" ],
         [ 'half a head', "GET /health HTTP/1.1\r\nHost: a\r\nX-" ],
         [ 'half a body', "GET /health HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nhalf" ],
+        [ 'half a head of a HEAD', "HEAD /health HTTP/1.1\r\nHost: a\r\n", 'HEAD' ],
         [ 'half a chunk', "GET /health HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nab" ],
     );
     my @clients = map { my $client = $quick->connect; $client->send($_->[1]); $client } @half;
     for my $i (0 .. $#half) {
-        my $r = $clients[$i]->response;
-        is_error($r, 408, undef, "$half[$i][0]: 408");
+        my $r = $clients[$i]->response($half[$i][2] // 'GET');
+        $half[$i][2] ? is($r->{status}, 408, "$half[$i][0]: 408") : is_error($r, 408, undef, "$half[$i][0]: 408");
         ok($r->{close}, "$half[$i][0]: it says that it closes");
         ok($clients[$i]->at_end, "$half[$i][0]: and does");
     }

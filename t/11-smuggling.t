@@ -106,6 +106,7 @@ refused('a raw 8-bit byte in an absolute target', 400, "GET http://\xe4/health H
 refused('NUL in the target', 400, "GET /health\0 HTTP/1.1\r\nHost: a\r\n\r\n");
 refused('DEL in the target', 400, "GET /health\x7f HTTP/1.1\r\nHost: a\r\n\r\n");
 refused('NUL in the method', 400, "G\0T /health HTTP/1.1\r\nHost: a\r\n\r\n");
+refused('a method without end', 501, 'A' x 1000);
 refused('a TLS hello', 400, "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n");
 
 # CONNECT: a method of RFC 9110, so a 405; what follows would be another protocol's.
@@ -191,12 +192,15 @@ for my $length ('+5', '-5', '-0', '0x5', '5x', ' 5 5', '5,', '"5"', '', '5 ;', '
     refused('Content-Length: ' . show($length), $length =~ /\A\d{20,}\z/ ? qr/\A4(?:00|13)\z/ : 400,
         "$line\r\nHost: a\r\nContent-Length: $length\r\n\r\nhello");
 }
+allowed('Content-Length: 5 and tabs', "$line\r\nHost: a\r\nContent-Length:\t5\t \r\n\r\nhello");
 allowed('Content-Length: 5', "$line\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello");
-# Transfer codings that are not known may be a 501 (RFC 9112 6.1), but for what looks like chunked.
-for my $coding ('identity', 'xchunked', 'chunkedx', 'chunked, identity', 'chunked, chunked', 'identity, chunked', 'gzip', 'gzip, chunked',
-    'x', '', ',', 'chunked;', 'chunked;a=b', '"chunked"', "chunked\x0b", "\x0bchunked", "chunked\xa0", 'chunk', 'cow, chunked', 'chunked, cow')
+# Transfer codings that are not known are a 501 (RFC 9112 6.1), but a 400 where chunked is not the last one (6.3).
+for my $coding ('identity', 'xchunked', 'chunkedx', 'chunkedchunked', 'chunked, identity', 'chunked, chunked', 'identity, chunked', 'gzip',
+    'gzip, chunked', ', chunked', 'chunked,', 'x', '', ',', 'chunked;', 'chunked;a=b', '"chunked"', "chunked\x0b", "\x0bchunked", "chunked\xa0",
+    'chunk', 'cow, chunked', 'chunked, cow')
 {
-    refused('Transfer-Encoding: ' . show($coding), qr/\A(?:400|501)\z/, "$line\r\nHost: a\r\nTransfer-Encoding: $coding\r\n\r\n0\r\n\r\n");
+    my $status = $coding eq 'chunked, chunked' ? qr/\A(?:400|501)\z/ : $coding =~ /, chunked\z/ ? 501 : 400;
+    refused('Transfer-Encoding: ' . show($coding), $status, "$line\r\nHost: a\r\nTransfer-Encoding: $coding\r\n\r\n0\r\n\r\n");
 }
 refused('Transfer-Encoding twice', qr/\A(?:400|501)\z/, "$line\r\nHost: a\r\n$chunked\r\n$chunked\r\n\r\n0\r\n\r\n");
 refused('Transfer-Encoding twice, one identity', qr/\A(?:400|501)\z/, "$line\r\nHost: a\r\n$chunked\r\nTransfer-Encoding: identity\r\n\r\n0\r\n\r\n");
@@ -204,6 +208,8 @@ refused('Transfer-Encoding in HTTP/1.0', 400, "GET /health HTTP/1.0\r\nHost: a\r
 allowed('chunked', "$line\r\nHost: a\r\n$chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n");
 allowed('chunked in capitals', "$line\r\nHost: a\r\ntransfer-encoding: CHUNKED\r\n\r\n5\r\nhello\r\n0\r\n\r\n");
 allowed('a chunk extension', "$line\r\nHost: a\r\n$chunked\r\n\r\n5;a=b;c=\"d\"\r\nhello\r\n0;z\r\n\r\n");
+allowed('chunked and tabs', "$line\r\nHost: a\r\nTransfer-Encoding:\tchunked \t\r\n\r\n5\r\nhello\r\n0\r\n\r\n");
+allowed('chunk extensions and blanks', "$line\r\nHost: a\r\n$chunked\r\n\r\n5 ; a\t=\t\"\\\";\" ;b\r\nhello\r\n0\r\n\r\n");
 allowed('a trailer', "$line\r\nHost: a\r\n$chunked\r\n\r\n5\r\nhello\r\n0\r\nX-T: 1\r\n\r\n");
 
 my $body = "$line\r\nHost: a\r\n$chunked\r\n\r\n";
@@ -222,6 +228,11 @@ refused('bare LF after a chunk size', 400, "${body}5\nhello\r\n0\r\n\r\n");
 refused('bare CR after a chunk size', 400, "${body}5\rhello\r\n0\r\n\r\n");
 refused('bare LF in a chunk extension', 400, "${body}5;a\nb\r\nhello\r\n0\r\n\r\n");
 refused('bare CR in a chunk extension', 400, "${body}5;a\rb\r\nhello\r\n0\r\n\r\n");
+refused('a blank after a chunk size', 400, "${body}5 \r\nhello\r\n0\r\n\r\n");
+refused('a chunk extension without name', 400, "${body}5;\r\nhello\r\n0\r\n\r\n");
+refused('a chunk extension that is no token', 400, "${body}5;[a]\r\nhello\r\n0\r\n\r\n");
+refused('a chunk extension whose quotes do not end', 400, "${body}5;a=\"b\r\nhello\r\n0\r\n\r\n");
+refused('a blank after a chunk extension', 400, "${body}5;a \r\nhello\r\n0\r\n\r\n");
 refused('NUL in a chunk extension', 400, "${body}5;a\0b\r\nhello\r\n0\r\n\r\n");
 refused('bare LF after a chunk', 400, "${body}5\r\nhello\n0\r\n\r\n");
 refused('no line end after a chunk', 400, "${body}5\r\nhelloo0\r\n\r\n");

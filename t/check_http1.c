@@ -152,6 +152,8 @@ START_TEST(http1_reads_requests)
 }
 END_TEST
 
+#define LONG "ABCDEFGHIJKLMNOPQRSTUVWXYZABCDEFGHIJKLMNOPQRSTUVWXYZABCDEFGHIJKLMNOP"
+
 START_TEST(http1_knows_methods)
 {
     static const char *const others[] = { "POST", "PUT", "DELETE", "TRACE", "PATCH" };
@@ -168,6 +170,17 @@ START_TEST(http1_knows_methods)
         snprintf(head, sizeof(head), "%s /x HTTP/1.1\r\n" HOST "\r\n", unknown[i]);
         bad(head, 501);
     }
+    /* One that is longer than any other, too, even if it does not end. */
+    for (int len = 16; len <= 64; len++) {
+        snprintf(head, sizeof(head), "%.*s /x HTTP/1.1\r\n" HOST "\r\n", len, LONG);
+        bad(head, 501);
+    }
+    static char longest[20000];
+    memset(longest, 'A', sizeof(longest));
+    bad_slice((struct slice){ longest, sizeof(longest) }, 501);
+    bad(LONG, 501);
+    bad(LONG "\r\n", 501);
+    bad("/" LONG, 400);
     bad("CONNECT a:80 HTTP/1.1\r\n" HOST "\r\n", 405);
     bad("CONNECT /x HTTP/1.1\r\n" HOST "\r\n", 405);
     end();
@@ -181,6 +194,8 @@ START_TEST(http1_knows_targets)
     } rows[] = {
         { "http://a/x", "/x", NULL },
         { "HTTP://a:80/x?y", "/x", "y" },
+        { "https://a:443/x?y", "/x", "y" },
+        { "HTTPS://a", "/", NULL },
         { "http://a", "/", NULL },
         { "http://a?x=1", "/", "x=1" },
         { "http://a?x=/1", "/", "x=/1" },
@@ -189,10 +204,11 @@ START_TEST(http1_knows_targets)
         { "//x", "//x", NULL },
         { "/%00", "/%00", NULL },
     };
-    static const char *const refused[] = { "x",         "*",         "a:80",     "?x",
-                                           "http:///x", "http://?",  "ftp://a/", "https//a",
-                                           "\xc3\xa9",  "/\xc3\xa9", "/a#b",     "/\x7f",
-                                           "/a\tb",     "/\x01" };
+    static const char *const refused[] = { "x",          "*",        "a:80",        "?x",
+                                           "http:///x",  "http://?", "ftp://a/",    "https//a",
+                                           "https:///x", "https://", "httpss://a/", "\xc3\xa9",
+                                           "/\xc3\xa9",  "/a#b",     "/\x7f",       "/a\tb",
+                                           "/\x01" };
     char head[256];
 
     begin();
@@ -252,6 +268,30 @@ START_TEST(http1_knows_who_stays)
     ck_assert(!good("GET / HTTP/1.0\r\n\r\n").keep_alive);
     ck_assert(good("GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n").keep_alive);
     ck_assert(!good("GET / HTTP/1.0\r\nConnection: close\r\n\r\n").keep_alive);
+    /* A list, with blanks around its members, in which close counts for more than keep-alive.
+     */
+    static const char *const closing[] = {
+        "close\t", "\tclose \t", "close\t,x", "x\t,\tclose",       ", close",
+        "close,",  "x, ,close",  "CLOSE , x", "keep-alive, close", "close, keep-alive",
+    };
+    static const char *const staying[] = {
+        "keep-alive", "Keep-Alive\t", "x\t, keep-alive", "keep-alive,", "close-x, keep-alive",
+    };
+    char head[128];
+    for (size_t i = 0; i < COUNT_OF(closing); i++) {
+        for (int minor = 0; minor < 2; minor++) {
+            sprintf(head, "GET / HTTP/1.%d\r\n" HOST "Connection: %s\r\n\r\n", minor,
+                    closing[i]);
+            ck_assert_msg(!good(head).keep_alive, "%s", head);
+        }
+    }
+    for (size_t i = 0; i < COUNT_OF(staying); i++) {
+        sprintf(head, "GET / HTTP/1.0\r\nConnection: %s\r\n\r\n", staying[i]);
+        ck_assert_msg(good(head).keep_alive, "%s", head);
+    }
+    /* Nor is it anybody else's field. */
+    ck_assert(good("GET / HTTP/1.1\r\n" HOST "Proxy-Connection: close\r\n\r\n").keep_alive);
+    ck_assert(!good("GET / HTTP/1.0\r\nProxy-Connection: keep-alive\r\n\r\n").keep_alive);
     /* What curl --http2 sends. */
     struct request r = good("GET /x HTTP/1.1\r\n" HOST "Connection: Upgrade, HTTP2-Settings\r\n"
                             "Upgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQ\r\n\r\n");
@@ -280,10 +320,34 @@ START_TEST(http1_knows_bodies)
     good("GET / HTTP/1.1\r\n" HOST "Transfer-Encoding: Chunked\r\n\r\n");
     r = good("PUT / HTTP/1.1\r\n" HOST "Content-Length: 5\r\nExpect: 100-Continue\r\n\r\n");
     ck_assert(r.expect_continue);
+    static const char *const blanks[] = { "%s",   " %s",      "\t%s",  "%s ",
+                                          "%s\t", "\t %s \t", " %s\t " };
+    for (size_t i = 0; i < COUNT_OF(blanks); i++) {
+        char head[128], value[32];
+
+        sprintf(value, blanks[i], "42");
+        sprintf(head, "POST / HTTP/1.1\r\n" HOST "Content-Length:%s\r\nX:\ty\r\n\r\n", value);
+        ck_assert_uint_eq(good(head).body_bytes, 42);
+        sprintf(value, blanks[i], "chunked");
+        sprintf(head, "POST / HTTP/1.1\r\n" HOST "Transfer-Encoding:%s\r\n\r\n", value);
+        ck_assert(good(head).chunked);
+        sprintf(value, blanks[i], "100-continue");
+        sprintf(head, "PUT http://x/ HTTP/1.1\r\n" HOST "Expect:%s\r\n\r\n", value);
+        ck_assert(good(head).expect_continue);
+        sprintf(value, blanks[i], "id");
+        sprintf(head, "GET / HTTP/1.1\r\n" HOST "X-Request-Id:%s\r\nRange:%s\r\n\r\n", value,
+                value);
+        r = good(head);
+        ck_assert(slice_is(r.id, "id"));
+        ck_assert(memcmp(r.conditions.at + r.conditions.len - 2, "id", 2) == 0);
+    }
     good("POST / HTTP/1.1\r\n" HOST "Content-Length: 65536\r\n\r\n");
     bad("POST / HTTP/1.1\r\n" HOST "Content-Length: 65537\r\n\r\n", 413);
     bad("POST / HTTP/1.1\r\n" HOST "Content-Length: 18446744073709551615\r\n\r\n", 413);
     bad("PUT / HTTP/1.1\r\n" HOST "Content-Length: 5\r\nExpect: tea\r\n\r\n", 417);
+    bad("PUT / HTTP/1.1\r\n" HOST "Expect: 100-continue, tea\r\n\r\n", 417);
+    ck_assert(good("PUT / HTTP/1.1\r\n" HOST "Expect: , 100-continue\r\n\r\n").expect_continue);
+    ck_assert(!good("PUT / HTTP/1.1\r\n" HOST "Expect:\r\n\r\n").expect_continue);
     end();
 }
 END_TEST
@@ -321,6 +385,11 @@ START_TEST(http1_refuses_what_is_ambiguous)
         "POST / HTTP/1.1\r\n" HOST "Transfer-Encoding:\r\n\r\n",
         "POST / HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked;q=1\r\n\r\n",
         "POST / HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked x\r\n\r\n",
+        "POST / HTTP/1.1\r\n" HOST "Transfer-Encoding: xchunked\r\n\r\n",
+        "POST / HTTP/1.1\r\n" HOST "Transfer-Encoding: chunkedchunked\r\n\r\n",
+        "POST / HTTP/1.1\r\n" HOST "Transfer-Encoding: x chunked\r\n\r\n",
+        "POST / HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked,\r\n\r\n",
+        "POST / HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\t,\r\n\r\n",
         "POST / HTTP/1.1\r\n" HOST "Transfer-Encoding: \x0b"
         "chunked\r\n\r\n",
         "POST / HTTP/1.1\r\n" HOST "Transfer-Encoding : chunked\r\n\r\n",
@@ -371,6 +440,7 @@ START_TEST(http1_refuses_what_is_ambiguous)
     bad_slice(SLICE("GET / HTTP/1.1\r\nHost: a\r\nX\0: ab\r\n\r\n"), 400);
     /* Codings that exist and that we do not know. */
     bad("POST / HTTP/1.1\r\n" HOST "Transfer-Encoding: gzip, chunked\r\n\r\n", 501);
+    bad("POST / HTTP/1.1\r\n" HOST "Transfer-Encoding: gzip\t,\tChunked\t\r\n\r\n", 501);
     end();
 }
 END_TEST
@@ -386,6 +456,21 @@ static size_t put_fields(char *head, size_t at, unsigned count, size_t len)
     }
     return at;
 }
+
+START_TEST(http1_knows_a_head)
+{
+    static const char *const heads[] = { "HEAD ", "HEAD /x HTTP/9.9\r\n", "\r\n\r\nHEAD x",
+                                         "\nHEAD " };
+    static const char *const others[] = { "",        "\r\n",    "HEAD",       "HEADER ",
+                                          "HEAD\t/", "head / ", "GET /HEAD ", " HEAD " };
+
+    for (size_t i = 0; i < COUNT_OF(heads); i++)
+        ck_assert_msg(http1_is_head(heads[i], strlen(heads[i])), "%s", heads[i]);
+    for (size_t i = 0; i < COUNT_OF(others); i++)
+        ck_assert_msg(!http1_is_head(others[i], strlen(others[i])), "%s", others[i]);
+    ck_assert(!http1_is_head(NULL, 0));
+}
+END_TEST
 
 START_TEST(http1_has_limits)
 {
@@ -695,6 +780,6 @@ END_TEST
 
 UNIT("http1", http1_reads_requests, http1_knows_methods, http1_knows_targets,
      http1_knows_versions, http1_knows_who_stays, http1_knows_bodies,
-     http1_refuses_what_is_ambiguous, http1_has_limits, http1_does_not_mind_splits,
-     http1_remembers_fields, http1_heads_do_not_mind_each_other, http1_bears_anything,
-     http1_limits_do_not_mind_splits)
+     http1_refuses_what_is_ambiguous, http1_knows_a_head, http1_has_limits,
+     http1_does_not_mind_splits, http1_remembers_fields, http1_heads_do_not_mind_each_other,
+     http1_bears_anything, http1_limits_do_not_mind_splits)

@@ -51,4 +51,11 @@ enum http1_result http1_head(const char *bytes, size_t len, struct http1_scan *s
                              const struct config *config, struct request *request,
                              size_t *consumed, struct failure *failure);
 
+/**
+ * http1_is_head(bytes, len):
+ * Whether a request that begins with ${len} ${bytes}, and may be BAD, has the method HEAD: no
+ * answer to one has a body (RFC 9110 section 9.3.2).
+ */
+bool http1_is_head(const char *bytes, size_t len);
+
 #endif

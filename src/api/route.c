@@ -44,6 +44,7 @@ enum answer_state route_begin(struct api *api, const struct request *request,
 
     if (request->method == REQUEST_OPTIONS) {
         answer->status = 204;
+        answer->allow = "GET, HEAD, OPTIONS";
         answer->preflight = true;
         return ANSWER_READY;
     }

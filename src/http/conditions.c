@@ -1,7 +1,6 @@
 #include "http/conditions.h"
 
-#include <strings.h>
-
+#include "base/field.h"
 #include "base/httpdate.h"
 #include "http/range.h"
 
@@ -12,18 +11,10 @@ static bool next_field(struct slice *lines, struct slice *name, struct slice *va
         return false;
     struct slice line = slice_cut(*lines, '\n', lines);
     *name = slice_cut(line, ':', value);
-    while (value->len > 0 && strchr(" \t\r", value->at[value->len - 1]) != NULL)
+    if (value->len > 0 && value->at[value->len - 1] == '\r')
         value->len--;
-    while (value->len > 0 && strchr(" \t", *value->at) != NULL) {
-        value->at++;
-        value->len--;
-    }
+    *value = field_trim(*value);
     return true;
-}
-
-static bool is_named(struct slice name, const char *wanted)
-{
-    return name.len == strlen(wanted) && strncasecmp(name.at, wanted, name.len) == 0;
 }
 
 /* How often a field is there, without those that have no value; and the last one's value. */
@@ -34,7 +25,7 @@ static unsigned find_field(struct slice lines, const char *wanted, struct slice 
 
     *found = (struct slice){ NULL, 0 };
     while (next_field(&lines, &name, &value)) {
-        if (value.len == 0 || !is_named(name, wanted))
+        if (value.len == 0 || !field_is(name, wanted))
             continue;
         *found = value;
         count++;
@@ -98,7 +89,7 @@ static bool fields_have(struct slice lines, const char *wanted, struct slice our
     struct slice name, value;
 
     while (next_field(&lines, &name, &value)) {
-        if (is_named(name, wanted) && list_has(value, ours, weak_matches))
+        if (field_is(name, wanted) && list_has(value, ours, weak_matches))
             return true;
     }
     return false;

@@ -122,8 +122,10 @@ static void give_up(struct conn *conn, const struct failure *failure)
 static void give_up_without_request(struct conn *conn, const struct failure *failure,
                                     struct slice head)
 {
-    static const struct request none = { .method = REQUEST_OTHER, .minor = 1 };
+    struct request none = { .method = REQUEST_OTHER, .minor = 1 };
 
+    if (http1_is_head(head.at, head.len))
+        none.method = REQUEST_HEAD;
     if (begin_exchange(conn, &none, head) != NULL)
         give_up(conn, failure);
 }

@@ -3,12 +3,16 @@
 #include <llhttp.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
+#include "base/field.h"
 #include "base/token.h"
+#include "http/target.h"
 
 /* More than any method, the spaces and "HTTP/1.1" of a request line need. */
 #define LINE_SLACK 64
+
+/* No method is as long. */
+#define METHOD_BYTES 32
 
 static enum http1_result bad(struct failure *failure, int status, const char *why)
 {
@@ -45,30 +49,16 @@ static int check_version(struct slice version, struct failure *failure)
                        "the request line does not end with an HTTP version");
 }
 
-/* Targets are long: no branch for each byte, so that the compiler takes many at once. */
-static bool target_bytes_valid(struct slice target)
+/* What a request line, of which there may be more to come, begins with. RFC 9112 section 3: a
+ * method that is longer than any other is a 501. */
+static int check_line_start(struct slice line, struct failure *failure)
 {
-    unsigned char bad_byte = 0;
+    struct slice start = { line.at, line.len < METHOD_BYTES ? line.len : METHOD_BYTES };
 
-    for (size_t i = 0; i < target.len; i++) {
-        unsigned char c = (unsigned char)target.at[i];
-
-        bad_byte |= (unsigned char)((c <= 0x20) | (c >= 0x7f) | (c == '#'));
-    }
-    return !bad_byte;
-}
-
-static int check_target(struct slice target, const struct config *config,
-                        struct failure *failure)
-{
-    if (target.len > config->max_target)
-        return failure_set(failure, 414, NULL, "the target is longer than %llu bytes",
-                           (unsigned long long)config->max_target);
-    if (target.len == 0)
-        return failure_set(failure, 400, NULL, "the request line has no target");
-    if (!target_bytes_valid(target))
-        return failure_set(failure, 400, NULL,
-                           "the target has a byte that must be percent-encoded");
+    if (start.len > 0 && start.at[0] != '\r' && !token_byte(start.at[0]))
+        return failure_set(failure, 400, NULL, "this is not an HTTP request");
+    if (start.len == METHOD_BYTES && token_valid(start))
+        return failure_set(failure, 501, NULL, "the method is not known here");
     return 0;
 }
 
@@ -79,11 +69,13 @@ static int check_request_line(struct slice line, const struct config *config,
     struct slice version, rest, method = slice_cut(line, ' ', &rest);
     struct slice target = slice_cut(rest, ' ', &version);
 
+    if (check_line_start(line, failure))
+        return -1;
     if (!token_valid(method) || rest.at == NULL)
         return failure_set(failure, 400, NULL, "this is not an HTTP request");
     if (version.at == NULL)
         return failure_set(failure, 400, NULL, "the request line has no HTTP version");
-    if (check_version(version, failure) || check_target(target, config, failure))
+    if (check_version(version, failure) || target_check(target, config->max_target, failure))
         return -1;
     return check_method(method, failure);
 }
@@ -157,9 +149,9 @@ static enum http1_result scan_lines(const char *bytes, size_t len, struct http1_
         if (check_limits(scan, scan->at, config, failure))
             return HTTP1_BAD;
     }
-    if (scan->lines == 0 && scan->at < len && bytes[scan->at] != '\r' &&
-        !token_byte(bytes[scan->at]))
-        return bad(failure, 400, "this is not an HTTP request");
+    if (scan->lines == 0 &&
+        check_line_start((struct slice){ bytes + scan->at, len - scan->at }, failure))
+        return HTTP1_BAD;
     /* A CR may begin the line that ends the head, which counts for nothing. */
     size_t seen = len > scan->at && bytes[len - 1] == '\r' ? len - 1 : len;
     return check_limits(scan, seen, config, failure) ? HTTP1_BAD : HTTP1_MORE;
@@ -173,6 +165,7 @@ struct head {
     struct slice field, value;
     struct slice host;
     unsigned hosts, lengths, codings;
+    bool close, keep_alive; /* what the client says of the connection */
     bool refused;
 };
 
@@ -200,18 +193,6 @@ static int on_value(llhttp_t *parser, const char *at, size_t len)
     return extend(&head_of(parser)->value, at, len);
 }
 
-static bool is_field(const struct head *head, const char *lower)
-{
-    return head->field.len == strlen(lower) &&
-           strncasecmp(head->field.at, lower, head->field.len) == 0;
-}
-
-static bool is_value(const struct head *head, const char *lower)
-{
-    return head->value.len == strlen(lower) &&
-           strncasecmp(head->value.at, lower, head->value.len) == 0;
-}
-
 /* A line about which part of the answer is wanted, or when. One without a value says nothing.
  */
 static void take_condition(struct head *head)
@@ -233,15 +214,39 @@ static void refuse(struct head *head, int status, const char *why)
     head->refused = true;
 }
 
+/* RFC 9112 section 6.3: a body whose last coding is not chunked has no end. */
 static void take_coding(struct head *head)
 {
-    if (is_value(head, "chunked"))
-        return;
-    if (head->value.len >= 7 &&
-        strncasecmp(head->value.at + head->value.len - 7, "chunked", 7) == 0)
-        refuse(head, 501, "the only transfer coding known here is chunked");
-    else
+    struct slice list = head->value, last = list;
+
+    while (field_member(&list, &last))
+        continue;
+    if (!field_is(last, "chunked"))
         refuse(head, 400, "the last transfer coding is not chunked");
+    else if (!field_is(head->value, "chunked"))
+        refuse(head, 501, "the only transfer coding known here is chunked");
+}
+
+static void take_connection(struct head *head)
+{
+    struct slice list = head->value, option;
+
+    while (field_member(&list, &option)) {
+        head->close |= field_is(option, "close");
+        head->keep_alive |= field_is(option, "keep-alive");
+    }
+}
+
+static void take_expectations(struct head *head)
+{
+    struct slice list = head->value, expectation;
+
+    while (field_member(&list, &expectation)) {
+        if (field_is(expectation, "100-continue"))
+            head->request->expect_continue = true;
+        else if (expectation.len > 0)
+            refuse(head, 417, "the only expectation that can be met is 100-continue");
+    }
 }
 
 static int on_value_complete(llhttp_t *parser)
@@ -249,55 +254,54 @@ static int on_value_complete(llhttp_t *parser)
     struct head *head = head_of(parser);
     struct request *request = head->request;
 
-    while (head->value.len > 0 && strchr(" \t", head->value.at[head->value.len - 1]) != NULL)
-        head->value.len--;
+    head->value = field_trim(head->value);
     switch (head->field.len) {
     case 4:
-        if (is_field(head, "host")) {
+        if (field_is(head->field, "host")) {
             head->hosts++;
             head->host = head->value;
         }
         break;
     case 5:
-        if (is_field(head, "range"))
+        if (field_is(head->field, "range"))
             take_condition(head);
         break;
     case 6:
-        if (is_field(head, "origin"))
+        if (field_is(head->field, "origin"))
             request->origin = head->value;
-        else if (is_field(head, "expect")) {
-            if (is_value(head, "100-continue"))
-                request->expect_continue = true;
-            else
-                refuse(head, 417, "the only expectation that can be met is 100-continue");
-        }
+        else if (field_is(head->field, "expect"))
+            take_expectations(head);
         break;
     case 8:
-        if (is_field(head, "if-range") || is_field(head, "if-match"))
+        if (field_is(head->field, "if-range") || field_is(head->field, "if-match"))
             take_condition(head);
         break;
+    case 10:
+        if (field_is(head->field, "connection"))
+            take_connection(head);
+        break;
     case 12:
-        if (is_field(head, "x-request-id"))
+        if (field_is(head->field, "x-request-id"))
             request->id = head->value;
         break;
     case 13:
-        if (is_field(head, "if-none-match"))
+        if (field_is(head->field, "if-none-match"))
             take_condition(head);
         break;
     case 14:
-        if (is_field(head, "content-length"))
+        if (field_is(head->field, "content-length"))
             head->lengths++;
         break;
     case 17:
-        if (is_field(head, "transfer-encoding")) {
+        if (field_is(head->field, "transfer-encoding")) {
             head->codings++;
             take_coding(head);
-        } else if (is_field(head, "if-modified-since")) {
+        } else if (field_is(head->field, "if-modified-since")) {
             take_condition(head);
         }
         break;
     case 19:
-        if (is_field(head, "if-unmodified-since"))
+        if (field_is(head->field, "if-unmodified-since"))
             take_condition(head);
         break;
     }
@@ -327,7 +331,7 @@ static int on_headers_complete(llhttp_t *parser)
 
     request->method = method_of(parser);
     request->minor = parser->http_minor;
-    request->keep_alive = llhttp_should_keep_alive(parser) != 0;
+    request->keep_alive = !head->close && (request->minor == 1 || head->keep_alive);
     request->chunked = head->codings > 0;
     request->body_bytes = head->codings == 0 && head->lengths > 0 ? parser->content_length : 0;
     return 0;
@@ -382,49 +386,57 @@ static void check_fields(struct head *head)
         refuse(head, 400, "HTTP/1.0 has no Transfer-Encoding");
 }
 
-/* RFC 9112 section 3.2: origin-form, absolute-form, or "*" of OPTIONS. */
-static int split_target(struct slice target, struct request *request)
+/* Show llhttp lines, without the blanks at their ends: it would take a tab there for a part of
+ * the value. */
+static enum llhttp_errno execute_lines(llhttp_t *parser, struct slice lines)
 {
-    if (target.len > 7 && strncasecmp(target.at, "http://", 7) == 0) {
-        const char *path = memchr(target.at + 7, '/', target.len - 7);
-        const char *query = memchr(target.at + 7, '?', target.len - 7);
+    enum llhttp_errno error = HPE_OK;
 
-        if (path == NULL || (query != NULL && query < path))
-            path = query == NULL ? target.at + target.len : query;
-        if (path == target.at + 7)
-            return -1;
-        target.len -= (size_t)(path - target.at);
-        target.at = path;
-        if (target.len == 0 || *target.at == '?') {
-            request->path = SLICE("/");
-            slice_cut(target, '?', &request->query);
-            return 0;
-        }
-    } else if (!(target.at[0] == '/' ||
-                 (request->method == REQUEST_OPTIONS && slice_is(target, "*")))) {
-        return -1;
+    if (memchr(lines.at, '\t', lines.len) == NULL)
+        return llhttp_execute(parser, lines.at, lines.len);
+    while (error == HPE_OK && lines.len > 0) {
+        struct slice line = slice_cut(lines, '\n', &lines);
+
+        while (line.len > 0 && strchr(" \t\r", line.at[line.len - 1]) != NULL)
+            line.len--;
+        error = llhttp_execute(parser, line.at, line.len);
+        if (error == HPE_OK)
+            error = llhttp_execute(parser, "\r\n", 2);
     }
-    request->path = slice_cut(target, '?', &request->query);
-    return 0;
+    return error;
 }
 
 /*
- * Show llhttp a head. A path and a query were looked at (check_target) and mean nothing to it,
+ * Show llhttp a head. A path and a query were looked at (target_check) and mean nothing to it,
  * but take it longer than all the rest: it sees a "/" in their place.
  */
-static enum llhttp_errno execute(llhttp_t *parser, const char *bytes, size_t len,
-                                 struct slice target)
+static enum llhttp_errno execute(llhttp_t *parser, struct slice head, struct slice target)
 {
     const char *rest = target.at + target.len;
 
     if (*target.at != '/')
-        return llhttp_execute(parser, bytes, len);
-    enum llhttp_errno error = llhttp_execute(parser, bytes, (size_t)(target.at - bytes));
+        return execute_lines(parser, head);
+    enum llhttp_errno error = llhttp_execute(parser, head.at, (size_t)(target.at - head.at));
     if (error == HPE_OK)
         error = llhttp_execute(parser, "/", 1);
     if (error == HPE_OK)
-        error = llhttp_execute(parser, rest, len - (size_t)(rest - bytes));
+        error =
+            execute_lines(parser, (struct slice){ rest, head.len - (size_t)(rest - head.at) });
     return error;
+}
+
+static const char *fault(enum llhttp_errno error)
+{
+    switch (error) {
+    case HPE_INVALID_CONTENT_LENGTH:
+        return "the Content-Length is malformed";
+    case HPE_UNEXPECTED_CONTENT_LENGTH:
+        return "more than one length for the body";
+    case HPE_INVALID_TRANSFER_ENCODING:
+        return "the last transfer coding is not chunked";
+    default:
+        return "this is not an HTTP request";
+    }
 }
 
 /* Let llhttp parse a head whose bytes were found to be sound. */
@@ -432,22 +444,18 @@ static enum http1_result parse(const char *bytes, size_t len, const struct confi
                                struct request *request, struct failure *failure)
 {
     struct head head = { .request = request, .failure = failure };
-    struct slice rest, target;
+    struct slice rest, target, all = { bytes, len };
 
-    slice_cut((struct slice){ bytes, len }, ' ', &rest);
+    slice_cut(all, ' ', &rest);
     target = slice_cut(rest, ' ', &rest);
     *request = (struct request){ .minor = 1 };
     llhttp_init(&head.parser, HTTP_REQUEST, head_settings());
-    enum llhttp_errno error = execute(&head.parser, bytes, len, target);
-    if (!head.refused && error != HPE_OK && error != HPE_PAUSED_UPGRADE) {
-        if (error == HPE_INVALID_CONTENT_LENGTH || error == HPE_UNEXPECTED_CONTENT_LENGTH)
-            refuse(&head, 400, "the Content-Length is malformed");
-        else
-            refuse(&head, 400, "this is not an HTTP request");
-    }
+    enum llhttp_errno error = execute(&head.parser, all, target);
+    if (error != HPE_OK && error != HPE_PAUSED_UPGRADE)
+        refuse(&head, 400, fault(error));
     check_fields(&head);
 
-    if (!head.refused && split_target(target, request))
+    if (!head.refused && target_split(target, request))
         refuse(&head, 400, "the target is no path of this server");
     if (request->body_bytes > config->max_body)
         refuse(&head, 413, "the body is too large");
@@ -468,7 +476,7 @@ static bool repeats(const char *bytes, size_t len, const struct http1_last *last
     struct slice rest, target = slice_cut((struct slice){ bytes + 4, len - 4 }, ' ', &rest);
     size_t end = 4 + target.len;
     if (len - end < last->len || memcmp(bytes + end, last->rest, last->len) != 0 ||
-        target.len > config->max_target || !target_bytes_valid(target))
+        target.len > config->max_target || !target_sound(target))
         return false;
     *request = last->request;
     request->path = slice_cut(target, '?', &request->query);
@@ -519,4 +527,13 @@ enum http1_result http1_head(const char *bytes, size_t len, struct http1_scan *s
     if (result == HTTP1_DONE)
         remember(&scan->last, bytes, *consumed, request);
     return result;
+}
+
+bool http1_is_head(const char *bytes, size_t len)
+{
+    while (len > 0 && (*bytes == '\r' || *bytes == '\n')) {
+        bytes++;
+        len--;
+    }
+    return len >= 5 && memcmp(bytes, "HEAD ", 5) == 0;
 }
