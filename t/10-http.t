@@ -1,5 +1,5 @@
 #!/usr/bin/perl
-# HTTP/1.1 and 1.0 as RFC 9112 has them: connections, pipelining, bodies, limits, timeouts.
+# HTTP/1.1 and 1.0 as RFC 9112 has them: connections, bodies, limits, timeouts; pipelining is in 13-pipeline.t.
 
 use v5.26;
 use warnings;
@@ -67,69 +67,11 @@ subtest 'framing' => sub {
     $other->stop_ok('the other server');
 };
 
-subtest 'pipelining: 1000 requests in odd pieces' => sub {
-    my (@expected, $stream);
-    my $health = 0;
-    for my $i (0 .. 999) {
-        my @query = $i % 10 == 9 ? () : (@week, limit => 1 + $i);
-        push @expected, @query ? $oracle->answer(@query) : undef;
-        my $target = @query ? url('/api/data', @query) : '/health';
-        $stream .= "GET $target HTTP/1.1\r\nHost: x\r\nX-Request-Id: r$i\r\n\r\n";
-    }
-    my $http = $server->connect(undef, timeout => seconds(30));
-    my ($at, $piece, $sent) = (0, 0, 1);
-    my @sizes = (1, 7, 100, 1460, 3, 4096, 13, 65536, 2, 511);
-    while ($at < length $stream && $sent) {
-        my $size = $sizes[ $piece++ % @sizes ];
-        $sent = $http->send(substr $stream, $at, $size);
-        $at += $size;
-    }
-    ok($sent, 'all are sent');
-    my $wrong = '';
-    for my $i (0 .. 999) {
-        my $r = $http->response;
-        my $id = $r->{headers}{'x-request-id'} // '';
-        $wrong = "answer $i has id '$id'", last if !$r->{error} && $id ne "r$i";
-        $wrong = $expected[$i] ? Tickd::wrong_answer($r, $expected[$i]) : $r->{error} // ($r->{status} == 200 ? '' : 'health');
-        $wrong = "answer $i: $wrong" and last if $wrong;
-    }
-    is($wrong, '', '1000 answers come in order, and right');
-    ok($http->quiet, 'and nothing after them');
-};
-
-subtest 'one byte at a time' => sub {
-    my $http = $server->connect;
-    my $request = "GET $week&limit=3 HTTP/1.1\r\nHost: localhost\r\nAccept: */*\r\n\r\n";
-    setsockopt $http->socket, 6, 1, 1;    # TCP_NODELAY
-    $http->send($_) for split //, $request x 2;
-    for (1 .. 2) {
-        is_answer($http->response, $oracle->answer(@week, limit => 3), "answer $_ is right");
-    }
-};
-
 subtest 'empty lines before a request line (RFC 9112 2.2)' => sub {
     my $http = $server->connect;
     $http->send("\r\nGET /health HTTP/1.1\r\nHost: a\r\n\r\n");
     my $r = $http->response;
     ok(!$r->{error} && ($r->{status} == 200 || $r->{status} == 400), "answered ($r->{status})");
-};
-
-subtest 'a client that closes its half' => sub {
-    my $http = $server->connect;
-    $http->send("GET $week HTTP/1.1\r\nHost: a\r\n\r\n" x 3);
-    $http->finish_sending;
-    for (1 .. 3) {
-        is_answer($http->response, $right, "answer $_ still comes");
-    }
-    ok($http->at_end, 'then the server closes');
-    $http = $server->connect;
-    $http->send("GET $week HTTP/1.1\r\nHost:");
-    $http->finish_sending;
-    my $rest = $http->drain;
-    ok($http->{eof} && $rest !~ m{HTTP/1\.1 200}, 'half a request and the end: closed, no 200') or diag show($rest);
-    $http = $server->connect;
-    $http->finish_sending;
-    ok($http->at_end, 'no request and the end: closed');
 };
 
 subtest 'HTTP/1.0' => sub {
