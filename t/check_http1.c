@@ -539,6 +539,8 @@ static const char *const pool[] = {
     "POST /x HTTP/1.1\r\n" HOST "transfer-encoding:chunked\r\nConnection: close\r\n\r\n",
     "GET / HTTP/1.0\r\nConnection: keep-alive\r\nA:\r\nB: \r\n\r\n",
     "OPTIONS * HTTP/1.1\r\n" HOST "\r\n",
+    "GET /?x HTTP/1.1\r\nHost:\ta\t\r\nA:\t\r\nX-Request-Id: \t7\t \r\nRange:\tb\tc \t\r\n\r\n",
+    "GET http://x/ HTTP/1.1\r\nHost:\ta\t\r\nX-Request-Id:\t\r\nConnection:\tclose\t\r\n\r\n",
 };
 
 static bool same(struct slice a, struct slice b)
