@@ -1,6 +1,6 @@
 #!/usr/bin/perl
 # What the documents say is tried: the README's programs read an answer, the manual pages are sound
-# and name every option, and what tickd-http(7) shows is what happens.
+# and name every option, and what tickd-http(7) and tickd-migrate(7) show is what happens.
 
 use v5.26;
 use warnings;
@@ -139,28 +139,34 @@ sub members {
     return ref $json eq 'HASH' ? map { members($json->{$_}, "$path.$_") } sort keys %$json : $path;
 }
 
-subtest 'examples of tickd-http(7)' => sub {
-    my @examples = examples('tickd-http.7');
+# try_page(PAGE): run its examples, the first of which make data and start a server.
+sub try_page {
+    my ($page) = @_;
+    my @examples = examples($page);
     my ($start) = grep { $examples[$_][0] =~ /\Atickd / } 0 .. $#examples;
-    ok(@examples > 20 && $start, 'there are some') or return;
-    SKIP: {
-        have('jq --version') or skip 'no jq', 1;
-        $python or skip 'no numpy for Python 3', 1;
-        my $dir = scratch();
-        run_examples("$dir", @examples[0 .. $start - 1]);
-        is($examples[$start][0], "tickd -f -d demo &\n", 'then the server is started');
-        age("$dir/demo");
-        my $server = Tickd->start(data => "$dir/demo", admin => "unix:$dir/admin");
-        my ($port, $admin) = ($server->port, "--unix-socket $dir/admin");
-for my $example (@examples) {
-            $example->[0] =~ s/127\.0\.0\.1:8080/127.0.0.1:$port/;
-            $example->[0] =~ s{(?=http://127\.0\.0\.1:9091)}{$admin };
-            $example->[0] =~ s/\bpython3\b/$python/;
-        }
-        run_examples("$dir", @examples[$start + 1 .. $#examples]);
-        $server->stop_ok;
+    is($start && $examples[$start][0], "tickd -f -d demo &\n", 'there are some, of a server') or return;
+    my $dir = scratch();
+    run_examples("$dir", @examples[0 .. $start - 1]);
+    age("$dir/demo");
+    my $server = Tickd->start(data => "$dir/demo", admin => "unix:$dir/admin");
+    my ($port, $admin) = ($server->port, "--unix-socket $dir/admin");
+    for my $example (@examples) {
+        $example->[0] =~ s/127\.0\.0\.1:8080/127.0.0.1:$port/;
+        $example->[0] =~ s{(?=http://127\.0\.0\.1:9091)}{$admin };
+        $example->[0] =~ s/\bpython3\b/$python/;
     }
-};
+    run_examples("$dir", @examples[$start + 1 .. $#examples]);
+    $server->stop_ok;
+    return;
+}
+
+for my $page (qw(tickd-http.7 tickd-migrate.7)) {
+    subtest "examples of $page" => sub {
+        plan skip_all => 'no jq' if !have('jq --version');
+        plan skip_all => 'no numpy for Python 3' if !$python;
+        try_page($page);
+    };
+}
 
 subtest 'JSON that tickd-http(7) shows' => sub {
     my $home = scratch();
@@ -206,10 +212,23 @@ subtest 'manual pages' => sub {
         my @long = grep { length > 80 && !/^\.It / } split /\n/, $manual;
         is("@long", '', "$page has no line of more than 80 bytes");
     }
+    my $migrate = slurp(source() . '/man/tickd-migrate.7');
+    my %option = map { $_ => 1 } @options;
+    my @named = map { split / , / } $migrate =~ /^\.It .* Ta Cm (.*)$/mg;
+    ok(@named > 10, 'tickd-migrate.7 names options');
+    is(join(' ', grep { !$option{$_} } @named), '', 'all of them are there');
     my @counters = slurp(source() . '/include/system/counters.def') =~ /^[A-Z]+\((\w+), /mg;
     ok(@counters > 20, 'there are counters');
     my $manual = slurp(build() . '/man/tickstat.1');
     is(join(' ', grep { $manual !~ /^\.It Ic \Q$_\E$/m } @counters), '', 'tickstat(1) has all of them');
+    my ($home, $dir) = (scratch(), scratch());
+    sample("$home");
+    my $server = Tickd->start(data => "$home", workers => 1, admin => "unix:$dir/admin");
+    my $metrics = $server->connect("unix:$dir/admin")->get('/metrics')->{body};
+    @named = map { split / , / } $migrate =~ /^\.It .* Ta Ic (.*)$/mg;
+    ok(@named > 10, 'tickd-migrate.7 names metrics');
+    is(join(' ', grep { $metrics !~ /^# TYPE \Q$_\E /m } @named), '', 'all of them are there');
+    $server->stop_ok;
 };
 
 done_testing;
