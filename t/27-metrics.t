@@ -13,7 +13,7 @@ use lib "$FindBin::Bin/lib";
 use JSON::PP;
 use Test::More;
 use Tickd;
-use Tickd::Data qw(sample write_file read_file);
+use Tickd::Data qw(sample write_file read_file write_day append_day midnight OLD);
 
 my $home = scratch();
 sample("$home");
@@ -74,7 +74,7 @@ subtest 'the format' => sub {
         elsif (/\A(tickd_\w+)(\{[^}]*\})? [0-9.]+\z/) {
             my ($name, $labels) = ($1, $2 // '');
             push @wrong, $_ if !$type{$name} && ($type{ $name =~ s/_(?:bucket|sum|count)\z//r } // '') ne 'histogram';
-            push @wrong, $_ if $labels && $labels !~ /\A\{(?:(?:endpoint|method|code|worker|state|version|le)="[\w.+]+",?)+\}\z/;
+            push @wrong, $_ if $labels && $labels !~ /\A\{(?:(?:endpoint|method|code|worker|state|exchange|type|version|le)="[\w.+]+",?)+\}\z/;
         } else { push @wrong, $_ }
     }
     is(join("\n", @wrong), '', 'every line is one of the format');
@@ -90,6 +90,44 @@ subtest 'the format' => sub {
         write_file("$dir/metrics", $body);
         is(`promtool check metrics <$dir/metrics 2>&1`, '', 'promtool finds no fault');
     }
+};
+
+subtest 'the newest row' => sub {
+    my $rows = scratch();
+    my $midnight = midnight('2025-03-04');
+    write_day("$rows", 'alpha/A/MD', '2025-03-04', { time => [ $midnight + 5, $midnight + 6 ] });
+    write_day("$rows", 'alpha/B/MD', '2025-03-03', { time => [ $midnight - 1 ] }, mtime => OLD + 9);
+    write_day("$rows", 'alpha/B/MD', '2025-03-05', { time => [] }, mtime => OLD + 10);
+    write_day("$rows", 'alpha/B/TRADES', '2025-03-03', { time => [ $midnight - 9, $midnight - 7 ] });
+    write_day("$rows", 'beta/C/MD', '2025-03-05', { time => [] });
+    my $served = Tickd->start(data => "$rows", workers => 1, admin => "unix:$dir/rows", options => ['catalog_refresh=0']);
+    my $told = sub {
+        my $body = $served->connect("unix:$dir/rows")->get('/metrics')->{body};
+        return join ' ', map { s/tickd_newest_row_time_seconds//r } $body =~ /^(tickd_newest_row_time_seconds\{.*\} .*)$/mg;
+    };
+    my $is = sub ($expected, $name) {
+        my $last;
+        ok(wait_for(10, sub { ($last = $told->()) eq $expected }), $name) or diag "$last, not $expected";
+    };
+    my $row = sub ($exchange, $type, $seconds) { return qq({exchange="$exchange",type="$type"} ) . ($midnight + $seconds) };
+    my $trades = $row->('alpha', 'TRADES', -7);
+    $is->($row->('alpha', 'MD', 6) . " $trades", 'is the last one of the newest day that has any');
+    append_day("$rows", 'alpha/A/MD', '2025-03-04', { time => [ $midnight + 8 ] });
+    $is->($row->('alpha', 'MD', 8) . " $trades", 'a row more, in the same second');
+    append_day("$rows", 'alpha/B/MD', '2025-03-05', { time => \(pack('V', $midnight + 86405) . "\1\2") }, mtime => 'now');
+    $is->($row->('alpha', 'MD', 86405) . " $trades", 'another symbol, and half a row');
+    unlink glob "$rows/alpha/B/MD/time.05.*";
+    $is->($row->('alpha', 'MD', 8) . " $trades", 'a day goes');
+    $served->stop_ok;
+
+    my $patient = Tickd->start(data => "$rows", workers => 1, admin => "unix:$dir/patient");
+    my $http = $patient->connect("unix:$dir/patient");
+    unlike($http->get('/metrics')->{body}, qr/^tickd_newest_row/m, 'nobody waits for it');
+    ok(wait_for(20, sub { $http->get('/metrics')->{body} =~ /^tickd_newest_row/m }), 'it comes');
+    rename "$rows/alpha", "$rows/.away" and rename "$rows/beta", "$rows/.gone" or die $!;
+    ok(wait_for(10, sub { $http->get('/health')->{status} == 503 }), 'where the data is gone');
+    is($http->get('/metrics')->{status}, 200, 'there are metrics all the same');
+    $patient->stop_ok;
 };
 
 subtest 'what is counted is right' => sub {

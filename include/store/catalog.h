@@ -58,6 +58,12 @@ enum snapshot_result catalog_get(struct store *store, struct load_waiter *waiter
                                  struct catalog **catalog);
 
 /**
+ * catalog_latest(store, age):
+ * The catalog that was made last, as snapshot_latest gives it.
+ */
+struct catalog *catalog_latest(struct store *store, uint64_t age);
+
+/**
  * catalog_exchange(catalog, name):
  * The exchange of that name; NULL if there is none.
  */

@@ -13,11 +13,13 @@
  */
 
 struct history_series {
-    catalog_mark mark;   /* of its directory */
-    int64_t newest;      /* modification of a time file, seconds since the epoch */
-    int32_t first, last; /* days; INT32_MAX, INT32_MIN: there are none */
-    int32_t before_last; /* likewise */
-    int32_t newest_day;  /* of that file */
+    catalog_mark mark;               /* of its directory */
+    int64_t newest;                  /* modification of a time file, seconds since the epoch */
+    int32_t first, last;             /* days; INT32_MAX, INT32_MIN: there are none */
+    int32_t before_last;             /* likewise */
+    int32_t newest_day;              /* of that file */
+    int32_t row_day;                 /* the last day with a row; INT32_MIN: there is none */
+    int64_t row_modified, row_bytes; /* of its time file */
 };
 
 /* What was last written of one type of an exchange. */
@@ -25,6 +27,13 @@ struct history_update {
     const char *exchange, *type; /* the catalog's names */
     const char *symbol;          /* of the newest file; NULL: there is none */
     int64_t newest;
+
+    /* Of all symbols' last days with rows the latest, and where several have it, the one
+     * that was modified last. */
+    const char *row_symbol; /* NULL: there is no row */
+    int32_t row_day;
+    int64_t row_modified;
+    int64_t row; /* the time of the last row there; -1: it could not be read */
 };
 
 struct history {
@@ -41,6 +50,12 @@ struct history {
  */
 enum snapshot_result history_get(struct store *store, struct catalog *catalog,
                                  struct load_waiter *waiter, struct history **history);
+
+/**
+ * history_latest(store, age):
+ * The history that was made last, as snapshot_latest gives it.
+ */
+const struct history *history_latest(struct store *store, uint64_t age);
 
 /**
  * history_wall(store), history_took(store):

@@ -73,6 +73,15 @@ enum snapshot_result snapshot_get(struct store *store, const struct snapshot_kin
                                   struct snapshot **snapshot);
 
 /**
+ * snapshot_latest(store, kind, base, age):
+ * What was made last of ${kind}, from whatever base, without waiting: NULL if there is nothing
+ * for which the disk was looked at in the last ${age} milliseconds. A new one is made, from
+ * ${base}, when snapshot_get would have done so. Not held: it may go once the loop goes on.
+ */
+struct snapshot *snapshot_latest(struct store *store, const struct snapshot_kind *kind,
+                                 struct snapshot *base, uint64_t age);
+
+/**
  * snapshot_took(store, kind):
  * How many nanoseconds the last one of ${kind} took to make.
  */

@@ -1,11 +1,19 @@
 #include "api/metrics.h"
 
+#include "base/name.h"
 #include "base/text.h"
 #include "config.h"
+#include "store/history.h"
 
 /* Room for all that is there once; for one line with labels. */
 #define ROOM_ONCE (48 << 10)
 #define ROOM_LINE 160
+
+/* Exchanges and types whose newest row is told; more are left out. How old, in milliseconds,
+ * what is told may be: as old as Prometheus itself takes for the present. */
+#define ROWS_MAX 256
+#define ROWS_AGE 300000
+#define ROOM_ROW (ROOM_LINE + 2 * NAME_MAX_BYTES)
 
 #define READS 16 /* of memory that the master is writing to */
 #define CELLS ((size_t)STATS_ENDPOINTS * STATS_METHODS * STATS_CODES)
@@ -202,6 +210,27 @@ static void put_workers(struct text *text, const struct stats_row *rows, unsigne
     }
 }
 
+/* What a recorder that has stopped is found by. It is looked up while others are served: at
+ * first nothing is known, and then what was when somebody asked before. */
+static void put_rows(struct text *text, const struct history *history)
+{
+    put_head(text, "newest_row_time", "_seconds", "gauge",
+             "the time of the last row in the newest day, since the Unix epoch");
+    for (uint32_t i = 0; history != NULL && i < history->update_count && i < ROWS_MAX; i++) {
+        const struct history_update *update = &history->updates[i];
+
+        if (update->row < 0)
+            continue;
+        put(text, "tickd_newest_row_time_seconds{exchange=\"");
+        put(text, update->exchange);
+        put(text, "\",type=\"");
+        put(text, update->type);
+        put(text, "\"} ");
+        text_number(text, (uint64_t)update->row);
+        put(text, "\n");
+    }
+}
+
 static void put_server(struct text *text, const struct segment *segment)
 {
     put_head(text, "build_info", "", "gauge", "the program that serves");
@@ -215,7 +244,8 @@ enum answer_state metrics_begin(struct api *api, const struct request *request,
                                 struct answer *answer)
 {
     unsigned count = api->segment == NULL ? 0 : stats_rows(api->segment);
-    size_t room = ROOM_ONCE + ROOM_LINE * (CELLS + 2 * (size_t)count);
+    size_t room =
+        ROOM_ONCE + ROOM_LINE * (CELLS + 2 * (size_t)count) + ROOM_ROW * (size_t)ROWS_MAX;
     struct stats_row *rows = arena_take(&answer->arena, count * sizeof(*rows));
     struct stats_row *total = arena_take(&answer->arena, sizeof(*total));
     char *memory = arena_take(&answer->arena, room);
@@ -235,6 +265,7 @@ enum answer_state metrics_begin(struct api *api, const struct request *request,
     put_counters(&text, total);
     put_states(&text, total);
     put_answers(&text, total);
+    put_rows(&text, history_latest(api->store, ROWS_AGE));
     for (unsigned i = 0; i < STATS_HISTOGRAMS; i++)
         put_histogram(&text, &stats_histograms[i], &total->durations[i]);
     if (text.cut)

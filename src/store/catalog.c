@@ -413,12 +413,17 @@ static void build_catalog(struct snapshot_job *job)
     job->made = &made->snapshot;
 }
 
+static const struct snapshot_kind kind = { STORE_CATALOG, false, build_catalog };
+
 enum snapshot_result catalog_get(struct store *store, struct load_waiter *waiter,
                                  struct catalog **catalog)
 {
-    static const struct snapshot_kind kind = { STORE_CATALOG, false, build_catalog };
-
     return snapshot_get(store, &kind, NULL, waiter, (struct snapshot **)catalog);
+}
+
+struct catalog *catalog_latest(struct store *store, uint64_t age)
+{
+    return (struct catalog *)snapshot_latest(store, &kind, NULL, age);
 }
 
 /* --- Looking up */

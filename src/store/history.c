@@ -1,6 +1,7 @@
 #include "store/history.h"
 
 #include <dirent.h>
+#include <endian.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -20,9 +21,11 @@ struct build {
     bool changed;
 };
 
+#define TIME_BYTES 4 /* of a record of the time column */
+
 #define NO_DAYS                                                                                \
     {                                                                                          \
-        .first = INT32_MAX, .last = INT32_MIN, .before_last = INT32_MIN                        \
+        .first = INT32_MAX, .last = INT32_MIN, .before_last = INT32_MIN, .row_day = INT32_MIN  \
     }
 
 /* --- One series */
@@ -44,6 +47,11 @@ static void learn_time(struct history_series *series, int32_t day, const struct 
     if (found->st_mtim.tv_sec > series->newest) {
         series->newest = found->st_mtim.tv_sec;
         series->newest_day = day;
+    }
+    if (found->st_size >= TIME_BYTES && day >= series->row_day) {
+        series->row_day = day;
+        series->row_modified = found->st_mtim.tv_sec;
+        series->row_bytes = found->st_size;
     }
 }
 
@@ -93,12 +101,14 @@ static int read_series(const struct build *build, struct history_series *series,
 static void look_again(const struct build *build, struct history_series *series,
                        const char *path)
 {
-    const int32_t days[] = { series->last, series->before_last, series->newest_day };
+    const int32_t days[] = { series->last, series->before_last, series->newest_day,
+                             series->row_day };
     char file[NAME_FILE], whole[CATALOG_PATH + NAME_FILE];
     struct stat found;
 
     series->newest = 0;
-    for (unsigned i = 0; i < 3; i++) {
+    series->row_day = INT32_MIN;
+    for (unsigned i = 0; i < sizeof(days) / sizeof(*days); i++) {
         if (days[i] < DATE_FIRST)
             continue;
         snprintf(whole, sizeof(whole), "%s/%s", path, name_file(SLICE("time"), days[i], file));
@@ -150,7 +160,8 @@ static int fill_series(struct build *build, const struct catalog_exchange *excha
     }
     build->changed |= before == NULL || before->mark != series->mark ||
                       before->first != series->first || before->last != series->last ||
-                      before->newest != series->newest;
+                      before->newest != series->newest || before->row_day != series->row_day ||
+                      before->row_bytes != series->row_bytes;
     return 0;
 }
 
@@ -182,6 +193,22 @@ static struct history_update *find_update(struct history *made, uint32_t first,
     return &made->updates[at];
 }
 
+static void learn_update(struct history_update *update, const struct history_series *series,
+                         const char *symbol)
+{
+    if (series->newest > update->newest) {
+        update->newest = series->newest;
+        update->symbol = symbol;
+    }
+    if (series->row_day != INT32_MIN &&
+        (update->row_symbol == NULL || series->row_day > update->row_day ||
+         (series->row_day == update->row_day && series->row_modified > update->row_modified))) {
+        update->row_symbol = symbol;
+        update->row_day = series->row_day;
+        update->row_modified = series->row_modified;
+    }
+}
+
 static int fill_symbol(struct build *build, const struct catalog_exchange *exchange,
                        const struct catalog_symbol *symbol, uint32_t first_update)
 {
@@ -196,12 +223,31 @@ static int fill_symbol(struct build *build, const struct catalog_exchange *excha
             snapshot_fail(build->job, ENOMEM, NULL);
             return -1;
         }
-        if (build->made->series[place].newest > update->newest) {
-            update->newest = build->made->series[place].newest;
-            update->symbol = symbol->name;
-        }
+        learn_update(update, &build->made->series[place], symbol->name);
     }
     return 0;
+}
+
+/* The time of the last row where the newest one is looked for. */
+static int64_t read_row(const struct build *build, const struct history_update *update)
+{
+    char file[NAME_FILE], path[CATALOG_PATH + NAME_FILE];
+    struct stat found;
+    uint32_t seconds;
+    bool read = false;
+
+    snprintf(path, sizeof(path), "%s/%s/%s/%s", update->exchange, update->row_symbol,
+             update->type, name_file(SLICE("time"), update->row_day, file));
+    int fd = root_open(build->job->root, path, O_RDONLY);
+    if (fd < 0)
+        return -1;
+    if (fstat(fd, &found) == 0 && found.st_size >= TIME_BYTES) {
+        off_t last = found.st_size / TIME_BYTES * TIME_BYTES - TIME_BYTES;
+
+        read = pread(fd, &seconds, TIME_BYTES, last) == TIME_BYTES;
+    }
+    close(fd);
+    return read ? (int64_t)le32toh(seconds) : -1;
 }
 
 static int fill(struct build *build)
@@ -221,6 +267,11 @@ static int fill(struct build *build)
                             first_update))
                 return -1;
         }
+    }
+    for (uint32_t i = 0; build->changed && i < build->made->update_count; i++) {
+        struct history_update *update = &build->made->updates[i];
+
+        update->row = update->row_symbol == NULL ? -1 : read_row(build, update);
     }
     return 0;
 }
@@ -267,6 +318,16 @@ enum snapshot_result history_get(struct store *store, struct catalog *catalog,
                                  struct load_waiter *waiter, struct history **history)
 {
     return snapshot_get(store, &kind, &catalog->snapshot, waiter, (struct snapshot **)history);
+}
+
+const struct history *history_latest(struct store *store, uint64_t age)
+{
+    const struct catalog *catalog = catalog_latest(store, age);
+
+    if (catalog == NULL)
+        return NULL;
+    return (const struct history *)snapshot_latest(store, &kind,
+                                                   (struct snapshot *)&catalog->snapshot, age);
 }
 
 int64_t history_wall(const struct store *store)

@@ -197,6 +197,19 @@ enum snapshot_result snapshot_get(struct store *store, const struct snapshot_kin
     return SNAPSHOT_WAIT;
 }
 
+struct snapshot *snapshot_latest(struct store *store, const struct snapshot_kind *kind,
+                                 struct snapshot *base, uint64_t age)
+{
+    struct snapshot_slot *slot = &store->snapshots[kind->place];
+
+    if (!is_fresh(store, kind, slot, base, 2))
+        make(store, kind, slot, base, NULL);
+    if (slot->current == NULL || slot->checked < store->root_since ||
+        store->now - slot->checked >= age)
+        return NULL;
+    return slot->current;
+}
+
 uint64_t snapshot_took(const struct store *store, const struct snapshot_kind *kind)
 {
     return store->snapshots[kind->place].took;
