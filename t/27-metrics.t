@@ -257,10 +257,16 @@ subtest 'alert rules and dashboard' => sub {
     ok($json && @{ $json->{panels} } > 10, 'the dashboard is JSON, with panels') or diag $@;
     is(join(' ', grep { !$there{$_} } names($dashboard)), '', 'it names what is there');
     is(join(' ', grep { !$there{$_} } names($rules)), '', 'so do the rules');
+    my $tried = source() . '/t/tickd.rules.test.yml';
+    my $tests = read_file($tried);
+    is(join(' ', grep { $tests !~ /alertname: $_\n +exp_alerts:\n/ || $tests !~ /alertname: $_, exp_alerts: \[\]/ } $rules =~ /alert: (\w+)/g), '',
+        'each rule has tests of both kinds');
     SKIP: {
-        have('promtool --version') or skip 'no promtool (Debian package: prometheus)', 1;
+        have('promtool --version') or skip 'no promtool (Debian package: prometheus)', 2;
         my $said = `promtool check rules $etc/tickd.rules.yml 2>&1`;
         is($?, 0, 'promtool takes the rules') or diag $said;
+        $said = `promtool test rules $tried 2>&1`;
+        is($?, 0, 'each fires when it should, and only then') or diag $said;
     }
 };
 
