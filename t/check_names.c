@@ -11,6 +11,7 @@
 #include "base/cpu.h"
 #include "base/name.h"
 #include "dice.h"
+#include "store/lru.h"
 #include "store/names.h"
 #include "system/shared.h"
 
@@ -41,6 +42,19 @@ static uint32_t id_of(struct names *names, unsigned number)
     return names_id(names, name_of(number, bytes));
 }
 
+/* Add names until no entry is empty. Returns how many were tried, and in ${ids} what number
+ * each of them has. */
+static unsigned fill(struct names *names, uint32_t *ids, unsigned room)
+{
+    unsigned tried = 0;
+
+    for (uint32_t taken = 0; taken < names->count && tried < room; tried++) {
+        ids[tried] = id_of(names, tried);
+        taken += ids[tried] != 0;
+    }
+    return tried;
+}
+
 /* The end of a child that does ${work} and says whether it went well. */
 static int child(bool (*work)(void *), void *arg)
 {
@@ -57,6 +71,57 @@ static int child(bool (*work)(void *), void *arg)
     ck_assert_int_eq(waitpid(pid, &status, 0), pid);
     return status;
 }
+
+struct walk {
+    struct names *names;
+    char *memory;
+    size_t bytes;
+    struct slice name;
+    uint64_t hash;
+};
+
+/* Look a name up where nothing but what it may look at can be read. */
+static bool walk_in_bounds(void *arg)
+{
+    struct walk *walk = arg;
+    size_t each = names_bytes(1);
+    size_t first = (size_t)(walk->hash % walk->names->count) * each / PAGE;
+    size_t last = ((size_t)(walk->hash % walk->names->count) + NAMES_WALK) * each / PAGE;
+
+    for (size_t page = 0; page < walk->bytes / PAGE; page++) {
+        if ((page < first || page > last) &&
+            mprotect(walk->memory + page * PAGE, PAGE, PROT_NONE))
+            return false;
+    }
+    return names_find(walk->names, walk->name) == 0;
+}
+
+START_TEST(names_walk_no_further_when_full)
+{
+    enum { TABLE = 8192, TRIED = 200000 };
+    static uint32_t ids[TRIED];
+    size_t bytes = (names_bytes(TABLE) / PAGE + 1) * PAGE;
+    char *memory = shared_memory(bytes), unknown[NAME_MAX_BYTES + 1];
+    unsigned walked = 0;
+    struct names names;
+
+    names_attach(&names, memory, names_bytes(TABLE), 1);
+    unsigned tried = fill(&names, ids, TRIED);
+    ck_assert_uint_lt(tried, TRIED);
+    for (unsigned i = 0; i < tried; i++)
+        MUST(id_of(&names, i) == ids[i]);
+    for (unsigned i = tried; walked < 20; i++) {
+        struct walk walk = { &names, memory, bytes, name_of(i, unknown), 0 };
+
+        walk.hash = lru_hash(walk.name.at, walk.name.len, 3);
+        if (walk.hash % TABLE > TABLE - NAMES_WALK)
+            continue; /* it would go on at the beginning */
+        ck_assert_int_eq(child(walk_in_bounds, &walk), 0);
+        walked++;
+    }
+    munmap(memory, bytes);
+}
+END_TEST
 
 START_TEST(names_of_all_lengths)
 {
@@ -93,7 +158,7 @@ END_TEST
 
 START_TEST(names_fill_the_table)
 {
-    static const uint32_t counts[] = { 1, 2, 57, 1000 };
+    static const uint32_t counts[] = { 1, 2, 57, NAMES_WALK };
 
     for (size_t i = 0; i < COUNT_OF(counts); i++) {
         size_t bytes = names_bytes(counts[i]);
@@ -246,6 +311,7 @@ END_TEST
 
 #define RACERS 3
 #define RACE_NAMES 10000
+#define RACE_PLACES (RACE_NAMES / 3 * 4) /* long paths, none too long */
 
 struct race {
     uint64_t ready[RACERS];
@@ -276,10 +342,10 @@ static bool run_race(struct race *race, struct names names, unsigned racer)
 
 START_TEST(names_are_never_there_twice)
 {
-    size_t bytes = names_bytes(RACE_NAMES + 100); /* long paths */
+    size_t bytes = names_bytes(RACE_PLACES);
     void *memory = shared_memory(bytes);
     struct race *race = shared_memory(sizeof(*race));
-    static bool seen[RACE_NAMES + 101];
+    static bool seen[RACE_PLACES + 1];
     pid_t pids[RACERS];
     struct names names;
 
@@ -313,5 +379,5 @@ START_TEST(names_are_never_there_twice)
 }
 END_TEST
 
-UNIT("names", names_of_all_lengths, names_fill_the_table, names_mean_the_same_to_all,
-     names_survive_a_death, names_are_never_there_twice)
+UNIT("names", names_walk_no_further_when_full, names_of_all_lengths, names_fill_the_table,
+     names_mean_the_same_to_all, names_survive_a_death, names_are_never_there_twice)

@@ -15,6 +15,10 @@
 
 #define NAMES_ID_MAX ((1u << 24) - 1)
 
+/* A table is full for a name for which there is no room in so many entries: while a quarter of
+ * it is free, that does not happen. */
+#define NAMES_WALK 512
+
 /* One process's view of the table. */
 struct names {
     struct names_entry *entries;

@@ -18,6 +18,9 @@
  * takes the answer "not now", since it may become the name looked for; so nobody passes a
  * claimed entry, no name is ever there twice, and one whose claimant was killed can become
  * empty again (names_sweep) without a hole in anybody's path.
+ *
+ * No name lies further than NAMES_WALK entries from its home, so that a look-up in a table that
+ * is full, or nearly so, costs little more than one in a table that is not.
  */
 
 struct names_entry {
@@ -95,7 +98,7 @@ static uint32_t look_up(struct names *names, struct slice name, bool adding)
     uint32_t place = (uint32_t)(hash % names->count);
 
     assert(name.len >= 1 && name.len <= NAME_MAX_BYTES);
-    for (uint32_t i = 0; i < names->count; i++) {
+    for (uint32_t i = 0; i < NAMES_WALK && i < names->count; i++) {
         struct names_entry *entry = &names->entries[place];
         uint64_t word = shared_load(&entry->word);
 
