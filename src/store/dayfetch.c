@@ -48,8 +48,12 @@ static void explain(const struct dayload *dayload, unsigned column, int error,
     else
         failure_set(failure, 500, NULL, "%s cannot be read: %s", path, strerror(error));
     /* Of a day that was only read ahead that is said when somebody asks for it. */
-    if (dayload->day != NULL || dayload->load.waiters != NULL)
+    if (dayload->day == NULL && dayload->load.waiters == NULL)
+        return;
+    if (is_shortage(error))
         log_error("%s: %s", path, failure->reason);
+    else
+        log_error("%s", failure->reason);
 }
 
 /* --- What came of it */
