@@ -3,6 +3,8 @@
 
 use v5.26;
 use warnings;
+use feature 'signatures';
+no warnings 'experimental::signatures';
 use FindBin;
 use lib "$FindBin::Bin/lib";
 use POSIX ();
@@ -96,6 +98,44 @@ subtest 'a client is not timed while its answer is made' => sub {
         my $r = $server->get('/api/data?symbol=BTC-USD&type=MD&start=2000-01-01&end=2099-12-31&columns=time');
         is($r->{error}, undef, 'answered') and is($r->{status}, 200, 'with 200');
     }
+    $server->stop_ok;
+};
+
+subtest 'an outage of the data is logged once' => sub {
+    my $home = scratch();
+    mkdir "$home/data" or die $!;
+    sample("$home/data");
+    my $server = Tickd->start(data => "$home/data", workers => 1);
+    my $query = '/api/data?symbol=BTC-USD&type=MD&start=2000-01-01&end=2099-12-31&columns=time';
+    my $logged = sub ($what) { return scalar(() = $server->log_text =~ /data directory \S+ $what/g) };
+    my $errors = sub { return scalar(() = $server->log_text =~ / error: /g) };
+    is($server->get($query)->{status}, 200, 'it is there');
+    rename "$home/data", "$home/away" or die $!;
+    is($server->get($_)->{status}, 503, "gone: $_") for ($query) x 3, '/api/symbols', '/health', $query;
+    is($logged->('is missing or empty'), 1, 'that is said once');
+    is($errors->(), 1, 'and nothing else');
+    rename "$home/away", "$home/data" or die $!;
+    is($server->get($query)->{status}, 200, 'it is back') for 1 .. 3;
+    is($logged->('is back'), 1, 'that is said once, too');
+    rename "$home/data/coinbase", "$home/coinbase" or die $!;
+    is($server->get('/api/data?symbol=X&type=MD&start=2000-01-01&end=2099-12-31&columns=time')->{status}, 503, 'empty') for 1 .. 3;
+    rename "$home/coinbase", "$home/data/coinbase" or die $!;
+    is($server->get($query)->{status}, 200, 'it is back again');
+    is($logged->('is missing or empty'), 1, 'an outage within the same minute is not logged');
+    is($errors->(), 1, 'nor is anything else');
+    $server->stop_ok;
+};
+
+subtest 'a message names its file once' => sub {
+    my $data = scratch();
+    sample("$data");
+    my $file = (glob "$data/coinbase/BTC-USD/MD/price.01.*")[0];
+    unlink $file or die $!;
+    mkdir $file or die $!;
+    my $server = Tickd->start(data => "$data", workers => 1);
+    my $told = is_error($server->get('/api/data?symbol=BTC-USD&type=MD&start=2000-01-01&end=2099-12-31&columns=price'), 500, undef, 'no file');
+    like($server->log_text, qr/ error: \Q$told\E$/m, 'the log says what the client was told');
+    is(scalar(() = $told =~ m{coinbase/BTC-USD/MD/price\.01}g), 1, 'with the name in it');
     $server->stop_ok;
 };
 

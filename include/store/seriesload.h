@@ -34,6 +34,7 @@ struct seriesload {
 
     /* What came of it. */
     int error;              /* errno; else 0 */
+    bool rootless;          /* ... as the data root is missing or empty */
     struct failure failure; /* of it */
     struct filestate directory;
     bool as_known; /* the directory is as others have told; all below is void */

@@ -50,6 +50,9 @@ struct store {
     uint64_t checked;    /* when the root was last looked at */
     uint64_t root_since; /* what was seen at paths before is of another root */
     unsigned roots;      /* how many there were before this one */
+    bool outage;         /* it was missing or empty when it was last looked at */
+    bool outage_told;    /* ... and that was logged */
+    uint64_t outage_due; /* when another one may be logged */
     unsigned warming;    /* warm.h's: reads under way, and who waits for room for one */
     struct warm_wait *crowd;
     struct snapshot_slot snapshots[STORE_SNAPSHOTS];
@@ -79,6 +82,13 @@ static inline void store_tick(struct store *store, uint64_t now)
 {
     store->now = now;
 }
+
+/**
+ * store_outage(store, gone):
+ * The data root is missing or empty (${gone}), or has something in it. Where that has changed
+ * it is logged: once, however many requests meet with it, and at most once a minute.
+ */
+void store_outage(struct store *store, bool gone);
 
 /**
  * store_stale(store, checked):

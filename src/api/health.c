@@ -9,9 +9,10 @@ enum answer_state health_begin(struct api *api, const struct request *request,
                                struct answer *answer)
 {
     (void)request;
+    store_outage(api->store, !root_present(api->store->root));
     if (api->leaving)
         failure_set(&answer->failure, 503, NULL, "the server is stopping");
-    else if (!root_present(api->store->root))
+    else if (api->store->outage)
         failure_set(&answer->failure, 503, NULL, "the data directory is missing or empty");
     else
         answer_memory(answer, 200, "application/json",

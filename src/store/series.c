@@ -211,8 +211,9 @@ static enum load_result take_over(struct store *store, struct seriesload *series
         seriesload->error = ENOMEM;
         failure_set(&seriesload->failure, 503, NULL, "out of memory");
     }
+    store_outage(store, seriesload->rootless);
     if (seriesload->error != 0) {
-        if (seriesload->failure.status >= 500)
+        if (seriesload->failure.status >= 500 && !seriesload->rootless)
             log_error("%s", seriesload->failure.reason);
         lru_drop(&store->series, &series->entry);
         return LOAD_FAILED;

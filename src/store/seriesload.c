@@ -90,7 +90,8 @@ static void explain_absence(struct seriesload *seriesload)
     struct failure *failure = &seriesload->failure;
     char path[sizeof(seriesload->path)];
 
-    if (!root_present(seriesload->root)) {
+    seriesload->rootless = !root_present(seriesload->root);
+    if (seriesload->rootless) {
         failure_set(failure, 503, NULL, "the data directory is missing or empty");
         return;
     }

@@ -29,6 +29,25 @@ struct store *store_new(const struct config *config, const struct facts *facts,
     return store;
 }
 
+#define OUTAGE_PAUSE 60000 /* milliseconds */
+
+void store_outage(struct store *store, bool gone)
+{
+    if (store->outage == gone)
+        return;
+    store->outage = gone;
+    if (gone) {
+        store->outage_told = store->now >= store->outage_due;
+        if (store->outage_told)
+            log_error("the data directory %s is missing or empty: queries are answered 503 "
+                      "until it is back",
+                      store->config->data);
+    } else if (store->outage_told) {
+        log_notice("the data directory %s is back", store->config->data);
+        store->outage_due = store->now + OUTAGE_PAUSE;
+    }
+}
+
 void store_begin(struct store *store, uint64_t now, int64_t wall)
 {
     store->turn++;
@@ -38,9 +57,13 @@ void store_begin(struct store *store, uint64_t now, int64_t wall)
         return;
     store->checked = now;
     if (root_refresh(store->root)) {
-        log_warn("the data root %s is another directory than before, or gone: forgetting what "
-                 "was in it",
-                 store->config->data);
+        bool was_gone = store->outage;
+
+        store_outage(store, !root_present(store->root));
+        if (!was_gone && !store->outage)
+            log_warn("the data directory %s is another one than before: forgetting what was in "
+                     "it",
+                     store->config->data);
         store->root_since = now;
         store->roots++;
         lru_clear(&store->days);
