@@ -64,9 +64,10 @@ static int refuse(const struct commandline *commandline, const struct config *co
 /* What -t has to say of a configuration that a server could start with. */
 static int report(const struct commandline *commandline, const struct config *config)
 {
-    char problem[256];
+    char problem[1024];
 
-    if (check_engine(config, problem, sizeof(problem)))
+    if (check_engine(config, problem, sizeof(problem)) ||
+        check_addresses(config, problem, sizeof(problem)))
         return refuse(commandline, config, problem);
     fprintf(stderr, "tickd: %s%sconfiguration is fine\n",
             commandline->file != NULL ? commandline->file : "",

@@ -3,8 +3,13 @@
 
 use v5.26;
 use warnings;
+use feature 'signatures';
+no warnings 'experimental::signatures';
+
 use File::Path qw(make_path);
 use FindBin;
+use IO::Socket::IP;
+use IO::Socket::UNIX;
 use lib "$FindBin::Bin/lib";
 use Test::More;
 use Tickd;
@@ -73,11 +78,11 @@ subtest '-T prints what is in force' => sub {
 };
 
 subtest '-t checks' => sub {
-    my $good = conf("data = '$data'\nlisten = 127.0.0.1:1\n");
+    my $good = conf("data = '$data'\nlisten = 127.0.0.1:0\n");
     my $run = run_tickd(10, '-t', '-c', $good);
     is($run->{status}, 0, 'what is fine');
     is($run->{err}, "tickd: $good: configuration is fine\n", 'and says so');
-    is(run_tickd(10, '-t', '-d', "$data")->{err}, "tickd: configuration is fine\n", 'without a file, too');
+    is(run_tickd(10, '-t', '-d', "$data", '-l', '127.0.0.1:0')->{err}, "tickd: configuration is fine\n", 'without a file, too');
     my @cases = (
         [ 'no file', 1, qr{/nowhere/tickd\.conf}, '-c', '/nowhere/tickd.conf' ],
         [ 'a directory for a file', 1, qr{\Q$files\E: Is a directory}, '-c', "$files" ],
@@ -113,6 +118,44 @@ subtest '-t checks' => sub {
                 or diag "  exit status $failed->{status}, stderr:\n$failed->{err}";
         }
     }
+};
+
+subtest '-t binds' => sub {
+    my $dir = scratch();
+    my @call = ('-d', "$data", '-o', "pid_file=$dir/tickd.pid");
+    my $test = sub (@arguments) { return run_tickd(10, '-t', @call, @arguments) };
+    my $is = sub ($status, $name, @arguments) {
+        my $run = $test->(@arguments);
+        my $said = $status ? qr/\Atickd: [^\n]*cannot listen on [^\n]*in use[^\n]*\n\z/ : qr/\Atickd: configuration is fine\n\z/;
+        ok($run->{status} eq $status && $run->{err} =~ $said, $name) or diag "$run->{status}: $run->{err}";
+    };
+    my $other = IO::Socket::IP->new(LocalHost => '127.0.0.1', LocalPort => 0, Listen => 1) or die $!;
+    my $taken = '127.0.0.1:' . $other->sockport;
+    my $local = IO::Socket::UNIX->new(Local => "$dir/other", Listen => 1) or die $!;
+    $is->(1, 'an address of another process', '-l', $taken);
+    $is->(1, 'an admin address of another process', '-l', '127.0.0.1:0', '-o', "admin_listen=$taken");
+    $is->(1, 'a socket file of another process', '-l', "unix:$dir/other");
+    ok(IO::Socket::UNIX->new(Peer => "$dir/other"), 'which goes on');
+    like(run_tickd(10, '-t', '-c', conf("data = '$data'\n\nlisten = \"$taken\"\n"))->{err}, qr/:3: option listen: cannot listen on \Q$taken\E/,
+        'it says where it is configured');
+    $is->(0, 'a socket file that is not there', '-l', "unix:$dir/new");
+    ok(!-e "$dir/new", 'nor afterwards');
+    $is->(1, 'the same twice', '-l', "unix:$dir/new", '-l', "unix:$dir/new");
+
+    my $server = Tickd->daemon(dir => $dir, data => "$data", workers => 1, listen => [ '127.0.0.1:0', '[::1]:0', "unix:$dir/socket" ],
+        admin => "unix:$dir/admin");
+    ok($server->{pid} && wait_for(20, sub { $server->answers }), 'a server runs') or return;
+    my @own = $server->addresses;
+    $is->(0, "its own $_", '-l', $_) for @own;
+    $is->(0, 'all of them', (map { ('-l', $_) } @own), '-o', "admin_listen=unix:$dir/admin");
+    $is->(0, 'by its name', '-l', 'localhost:' . $server->port);
+    $is->(1, 'another process is none of its own', '-l', $taken);
+    $is->(1, 'nor is what it does not have, and could not get by a reload', '-l', '*:' . $server->port);
+    my $run = run_tickd(10, '-t', '-d', "$data", '-l', $own[0]);
+    is($run->{status}, 1, 'without a pid file nobody knows');
+    ok($server->answers, 'it goes on');
+    $server->stop_ok;
+    $is->(0, 'and afterwards they are free', map { ('-l', $_) } @own);
 };
 
 subtest 'the file that tickd comes with' => sub {

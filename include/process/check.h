@@ -19,4 +19,12 @@ int check_config(const struct config *config, char *problem, size_t size);
  */
 int check_engine(const struct config *config, char *problem, size_t size);
 
+/**
+ * check_addresses(config, problem, size):
+ * Whether a server could listen where ${config} says, or the one that its pid file names does
+ * so already: each address is bound, if it is free, and given back. An address that nobody
+ * asked for does not matter. Returns 0, or -1 with a line in ${problem}.
+ */
+int check_addresses(const struct config *config, char *problem, size_t size);
+
 #endif

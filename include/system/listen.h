@@ -41,6 +41,16 @@ int listen_adopt(int fd, char *problem, size_t size);
  */
 bool listen_is_at(int fd, const char *address);
 
+/* Room for a place as listen_place writes it. */
+#define LISTEN_PLACE 128
+
+/**
+ * listen_place(address, place):
+ * Write how the kernel's tables of sockets (proc(5)) name ${address} to ${place}; returns which
+ * of those in /proc/net it is: "tcp", "tcp6" or "unix". NULL if ${address} is none.
+ */
+const char *listen_place(const char *address, char place[LISTEN_PLACE]);
+
 /**
  * listen_name(fd, name):
  * Write where the socket ${fd} really listens, in the same form, to ${name}; returns ${name}.

@@ -4,12 +4,15 @@
 #include <errno.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/cpu.h"
 #include "base/log.h"
+#include "process/holder.h"
+#include "process/pidfile.h"
 #include "system/listen.h"
 #include "system/loop.h"
 
@@ -126,4 +129,50 @@ int check_engine(const struct config *config, char *problem, size_t size)
         return 0;
     snprintf(problem, size, "engine: io_uring cannot be used here: %s", why);
     return blame(config, "engine", 0, problem, size);
+}
+
+/* Bind each of ${addresses} to one of ${fds}, which are -1 before. */
+static int try_each(const struct config *config, const char *name,
+                    const struct config_list *addresses, int *fds, char *problem, size_t size)
+{
+    pid_t running = 0;
+
+    for (size_t i = 0; i < addresses->count; i++) {
+        const char *address = addresses->items[i];
+
+        if (config_listens_nowhere(address))
+            continue;
+        fds[i] = listen_open(address, (int)config->backlog, problem, size);
+        if (fds[i] >= 0)
+            continue;
+        if (errno == EADDRINUSE && config->pid_file[0] != '\0' &&
+            pidfile_owner(config->pid_file, &running) == 0 && running > 0 &&
+            holder_may_be(running, address))
+            continue;
+        return blame(config, name, i, problem, size);
+    }
+    return 0;
+}
+
+int check_addresses(const struct config *config, char *problem, size_t size)
+{
+    size_t count = config->listen.count + config->admin_listen.count;
+    int *fds = malloc(count * sizeof(*fds));
+
+    if (fds == NULL) {
+        snprintf(problem, size, "out of memory");
+        return -1;
+    }
+    for (size_t i = 0; i < count; i++)
+        fds[i] = -1;
+    int result = try_each(config, "listen", &config->listen, fds, problem, size);
+    if (result == 0 && !config->admin_listen.untouched)
+        result = try_each(config, "admin_listen", &config->admin_listen,
+                          fds + config->listen.count, problem, size);
+    for (size_t i = 0; i < count; i++) {
+        if (fds[i] >= 0)
+            listen_close(fds[i]);
+    }
+    free(fds);
+    return result;
 }

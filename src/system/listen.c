@@ -242,6 +242,35 @@ bool listen_is_at(int fd, const char *address)
     return same;
 }
 
+const char *listen_place(const char *address, char place[LISTEN_PLACE])
+{
+    char problem[256];
+    const char *table = "tcp";
+    struct addrinfo *found;
+
+    if (strncmp(address, "unix:", 5) == 0) {
+        snprintf(place, LISTEN_PLACE, "%s", address + 5);
+        return "unix";
+    }
+    if ((found = resolve(address, problem, sizeof(problem))) == NULL)
+        return NULL;
+    if (found->ai_family == AF_INET6) {
+        const struct sockaddr_in6 *at = (const void *)found->ai_addr;
+        uint32_t words[4];
+
+        memcpy(words, &at->sin6_addr, sizeof(words));
+        snprintf(place, LISTEN_PLACE, "%08X%08X%08X%08X:%04X", words[0], words[1], words[2],
+                 words[3], ntohs(at->sin6_port));
+        table = "tcp6";
+    } else {
+        const struct sockaddr_in *at = (const void *)found->ai_addr;
+
+        snprintf(place, LISTEN_PLACE, "%08X:%04X", at->sin_addr.s_addr, ntohs(at->sin_port));
+    }
+    freeaddrinfo(found);
+    return table;
+}
+
 const char *listen_name(int fd, char name[LISTEN_NAME])
 {
     union {
