@@ -192,12 +192,11 @@ static struct listener *open_new(const char *address, int backlog, bool optional
     while ((fd = listen_open(address, backlog, problem, sizeof(problem))) < 0 &&
            errno == EADDRINUSE && clock_ms() < until)
         poll(NULL, 0, TRY_EVERY_MS);
-    if (fd < 0 && optional)
-        log_warn("going on without an admin listener: %s", problem);
-    else if (fd < 0)
-        log_error("%s", problem);
-    if (fd < 0)
+    if (fd < 0) {
+        if (!optional)
+            log_error("%s", problem);
         return NULL;
+    }
     listener = listener_new(address, fd);
     if (listener == NULL)
         listen_close(fd);
