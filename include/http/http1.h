@@ -7,6 +7,7 @@
 
 #include "base/failure.h"
 #include "base/request.h"
+#include "http/headlines.h"
 #include "system/config.h"
 
 /*
@@ -27,11 +28,9 @@ struct http1_last {
     char rest[HTTP1_LAST_BYTES]; /* of "GET /target", which is what all of them begin with */
 };
 
-/* How far the head of a request was looked at. All zeros: a new connection. */
+/* What is known of a connection's heads. All zeros: a new connection. */
 struct http1_scan {
-    size_t at;      /* where the first line begins that is not complete */
-    size_t target;  /* length of the request line, once that is */
-    unsigned lines; /* complete lines, without empty ones before the first */
+    struct headlines lines; /* of the one that is coming */
     struct http1_last last;
 };
 

@@ -5,157 +5,7 @@
 #include <string.h>
 
 #include "base/field.h"
-#include "base/token.h"
 #include "http/target.h"
-
-/* More than any method, the spaces and "HTTP/1.1" of a request line need. */
-#define LINE_SLACK 64
-
-/* No method is as long. */
-#define METHOD_BYTES 32
-
-static enum http1_result bad(struct failure *failure, int status, const char *why)
-{
-    failure_set(failure, status, NULL, "%s", why);
-    return HTTP1_BAD;
-}
-
-/* What becomes of a method that is not served but may be read past, and of one that is nothing
- * to us. */
-static int check_method(struct slice method, struct failure *failure)
-{
-    static const char *const known[] = { "GET", "HEAD",   "OPTIONS", "POST",
-                                         "PUT", "DELETE", "TRACE",   "PATCH" };
-
-    for (size_t i = 0; i < sizeof(known) / sizeof(*known); i++) {
-        if (slice_is(method, known[i]))
-            return 0;
-    }
-    /* After CONNECT the bytes would be another protocol's. */
-    if (slice_is(method, "CONNECT"))
-        return failure_set(failure, 405, NULL, "the method CONNECT is not allowed");
-    return failure_set(failure, 501, NULL, "the method is not known here");
-}
-
-static int check_version(struct slice version, struct failure *failure)
-{
-    if (slice_is(version, "HTTP/1.1") || slice_is(version, "HTTP/1.0"))
-        return 0;
-    if (version.len == 8 && memcmp(version.at, "HTTP/", 5) == 0 && version.at[6] == '.' &&
-        version.at[5] >= '0' && version.at[5] <= '9' && version.at[7] >= '0' &&
-        version.at[7] <= '9')
-        return failure_set(failure, 505, NULL, "only HTTP/1.0 and HTTP/1.1 are spoken here");
-    return failure_set(failure, 400, NULL,
-                       "the request line does not end with an HTTP version");
-}
-
-/* What a request line, of which there may be more to come, begins with. RFC 9112 section 3: a
- * method that is longer than any other is a 501. */
-static int check_line_start(struct slice line, struct failure *failure)
-{
-    struct slice start = { line.at, line.len < METHOD_BYTES ? line.len : METHOD_BYTES };
-
-    if (start.len > 0 && start.at[0] != '\r' && !token_byte(start.at[0]))
-        return failure_set(failure, 400, NULL, "this is not an HTTP request");
-    if (start.len == METHOD_BYTES && token_valid(start))
-        return failure_set(failure, 501, NULL, "the method is not known here");
-    return 0;
-}
-
-/* RFC 9112 section 3: method SP target SP version, and nothing else. */
-static int check_request_line(struct slice line, const struct config *config,
-                              struct failure *failure)
-{
-    struct slice version, rest, method = slice_cut(line, ' ', &rest);
-    struct slice target = slice_cut(rest, ' ', &version);
-
-    if (check_line_start(line, failure))
-        return -1;
-    if (!token_valid(method) || rest.at == NULL)
-        return failure_set(failure, 400, NULL, "this is not an HTTP request");
-    if (version.at == NULL)
-        return failure_set(failure, 400, NULL, "the request line has no HTTP version");
-    if (check_version(version, failure) || target_check(target, config->max_target, failure))
-        return -1;
-    return check_method(method, failure);
-}
-
-/* RFC 9112 section 5: a name, at once a colon, and a value without control bytes; no folded
- * lines. */
-static int check_field_line(struct slice line, struct failure *failure)
-{
-    struct slice value, name = slice_cut(line, ':', &value);
-
-    if (line.at[0] == ' ' || line.at[0] == '\t')
-        return failure_set(failure, 400, NULL, "a header line begins with a space");
-    if (value.at == NULL || !token_valid(name))
-        return failure_set(failure, 400, NULL, "a header line has no proper name and colon");
-    for (size_t i = 0; i < value.len; i++) {
-        unsigned char c = (unsigned char)value.at[i];
-
-        if ((c < 0x20 && c != '\t') || c == 0x7f)
-            return failure_set(failure, 400, NULL, "a header value has a control byte");
-    }
-    return 0;
-}
-
-/* What the lines so far exceed, the last of which may be incomplete. */
-static int check_limits(const struct http1_scan *scan, size_t len, const struct config *config,
-                        struct failure *failure)
-{
-    if (scan->lines == 0) {
-        if (len - scan->at > config->max_target + LINE_SLACK)
-            return failure_set(failure, 414, NULL, "the target is longer than %llu bytes",
-                               (unsigned long long)config->max_target);
-    } else if (len - scan->target > config->max_header) {
-        return failure_set(failure, 431, NULL, "the header fields have more than %llu bytes",
-                           (unsigned long long)config->max_header);
-    } else if (scan->lines - 1 > config->max_headers) {
-        return failure_set(failure, 431, NULL, "more than %llu header fields",
-                           (unsigned long long)config->max_headers);
-    }
-    return 0;
-}
-
-/* Look at the lines that have become complete. DONE at the empty line that ends the head. */
-static enum http1_result scan_lines(const char *bytes, size_t len, struct http1_scan *scan,
-                                    const struct config *config, struct failure *failure)
-{
-    for (;;) {
-        const char *start = bytes + scan->at;
-        const char *end = len > scan->at ? memchr(start, '\n', len - scan->at) : NULL;
-
-        if (end == NULL)
-            break;
-        struct slice line = { start, (size_t)(end - start) };
-        scan->at += line.len + 1;
-        if (line.len == 0 || line.at[line.len - 1] != '\r')
-            return bad(failure, 400, "a line does not end with CR LF");
-        line.len--;
-        if (line.len == 0) {
-            if (scan->lines > 0)
-                return HTTP1_DONE;
-            if (scan->at > LINE_SLACK)
-                return bad(failure, 400, "too many empty lines before a request");
-            continue; /* RFC 9112 section 2.2: an empty line before a request is passed over */
-        }
-        if (scan->lines++ == 0) {
-            if (check_request_line(line, config, failure))
-                return HTTP1_BAD;
-            scan->target = scan->at;
-        } else if (check_field_line(line, failure)) {
-            return HTTP1_BAD;
-        }
-        if (check_limits(scan, scan->at, config, failure))
-            return HTTP1_BAD;
-    }
-    if (scan->lines == 0 &&
-        check_line_start((struct slice){ bytes + scan->at, len - scan->at }, failure))
-        return HTTP1_BAD;
-    /* A CR may begin the line that ends the head, which counts for nothing. */
-    size_t seen = len > scan->at && bytes[len - 1] == '\r' ? len - 1 : len;
-    return check_limits(scan, seen, config, failure) ? HTTP1_BAD : HTTP1_MORE;
-}
 
 /* What llhttp's callbacks collect. */
 struct head {
@@ -515,15 +365,17 @@ enum http1_result http1_head(const char *bytes, size_t len, struct http1_scan *s
                              const struct config *config, struct request *request,
                              size_t *consumed, struct failure *failure)
 {
-    if (scan->at == 0 && repeats(bytes, len, &scan->last, config, request, consumed))
+    struct headlines *lines = &scan->lines;
+
+    if (lines->at == 0 && repeats(bytes, len, &scan->last, config, request, consumed))
         return HTTP1_DONE;
 
-    enum http1_result result = scan_lines(bytes, len, scan, config, failure);
-    if (result != HTTP1_DONE)
-        return result;
-    *consumed = scan->at;
-    scan->at = scan->lines = 0;
-    result = parse(bytes, *consumed, config, request, failure);
+    int complete = headlines_check(bytes, len, lines, config, failure);
+    if (complete <= 0)
+        return complete < 0 ? HTTP1_BAD : HTTP1_MORE;
+    *consumed = lines->at;
+    *lines = (struct headlines){ 0 };
+    enum http1_result result = parse(bytes, *consumed, config, request, failure);
     if (result == HTTP1_DONE)
         remember(&scan->last, bytes, *consumed, request);
     return result;
