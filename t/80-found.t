@@ -10,7 +10,7 @@ use lib "$FindBin::Bin/lib";
 use POSIX ();
 use Test::More;
 use Tickd;
-use Tickd::Data qw(sample write_day append_day big_day midnight file_of day_of);
+use Tickd::Data qw(sample write_day append_day big_day midnight file_of day_of iso_of);
 
 my $wrapped = ($ENV{TICKD_WRAPPER} // '') ne '';
 my $week = '/api/data?symbol=BTC-USD&type=MD&start=2025-01-01&end=2025-01-07&columns=';
@@ -66,6 +66,22 @@ subtest 'growth that is not looked at for long is no damage' => sub {
     is($r->{status}, 200, 'another column') or diag $r->{body};
     $r = $server->get($week . 'time,price,volume');
     is($r->{status}, 200, 'all columns') or diag $r->{body};
+    $server->stop_ok;
+};
+
+subtest 'a column that appears in a live day is seen at once, by whoever answers' => sub {
+    my $data = scratch();
+    my $today = iso_of(int time / 86400);
+    my @ten = map { midnight($today) + $_ } 0 .. 9;
+    write_day("$data", 'coinbase/BTC-USD/MD', '2025-01-01', { time => [1], price => [1] });
+    write_day("$data", 'coinbase/BTC-USD/MD', $today, { time => \@ten });
+    my $server = Tickd->start(data => "$data", workers => 1, options => ['revalidate=1h']);
+    my $target = "/api/data?symbol=BTC-USD&type=MD&columns=price&start=$today&end=$today";
+    like($server->get($target)->{body}, qr/"rows_in_range":0,/, 'not there yet');
+    write_day("$data", 'coinbase/BTC-USD/MD', $today, { price => [ 1 .. 7 ] });
+    like($server->get($target)->{body}, qr/"rows_in_range":7,/, 'there');
+    append_day("$data", 'coinbase/BTC-USD/MD', $today, { price => [ 8 .. 9 ] });
+    like($server->get($target)->{body}, qr/"rows_in_range":9,/, 'and it grows');
     $server->stop_ok;
 };
 

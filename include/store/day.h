@@ -85,8 +85,9 @@ void day_prefetch(struct store *store, struct series *series, int32_t number,
 
 /**
  * day_open(store, day, columns, waiter):
- * Open the files of ${columns} that are not open, and bring those of a live day up to date. A
- * column without a file is no failure: day_file then returns NULL.
+ * Open the files of ${columns} that are not open, and bring those of a live day up to date,
+ * where a column may have appeared, too. A column without a file is no failure: day_file then
+ * returns NULL.
  */
 enum day_result day_open(struct store *store, struct day *day, struct day_columns columns,
                          struct load_waiter *waiter);

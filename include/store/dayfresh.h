@@ -19,6 +19,13 @@ bool dayfresh_current(const struct store *store, int32_t number);
 int64_t dayfresh_recent(const struct store *store);
 
 /**
+ * dayfresh_appeared(store, day, column):
+ * Look for the file of ${column}, which was not there. Whether it is now; then it is no longer
+ * known as absent.
+ */
+bool dayfresh_appeared(struct store *store, struct day *day, unsigned column);
+
+/**
  * dayfresh_look(store, day, waiter):
  * Look again at what must be looked at by now: at the paths once per "revalidate", at a live
  * time file every time. DAY_CHANGED if it is another day now; DAY_WAIT while many new rows are

@@ -133,7 +133,8 @@ enum day_result day_open(struct store *store, struct day *day, struct day_column
             struct dayfile *file = day_file(day, place);
 
             if (file == NULL)
-                missing |= place >= day->file_count || !day->absent[place];
+                missing |= place >= day->file_count || !day->absent[place] ||
+                           (live && dayfresh_appeared(store, day, place));
             else if (live && place != SERIES_TIME && dayfile_look(file) == DAYFILE_OTHER)
                 return DAY_CHANGED;
         }

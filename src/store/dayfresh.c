@@ -66,6 +66,14 @@ static enum dayfile_change compare_path(struct store *store, const struct day *d
     return DAYFILE_SAME;
 }
 
+bool dayfresh_appeared(struct store *store, struct day *day, unsigned column)
+{
+    if (!day->absent[column] || compare_path(store, day, column) != DAYFILE_OTHER)
+        return false;
+    day->absent[column] = false; /* to be opened when it is asked for */
+    return true;
+}
+
 /* Compare all that is known of the day with the disk. False if it is another day now. */
 static bool refresh(struct store *store, struct day *day)
 {
@@ -74,12 +82,12 @@ static bool refresh(struct store *store, struct day *day)
     for (unsigned column = 0; column < day->file_count; column++) {
         if (day->files[column] == NULL && !day->absent[column])
             continue;
-        if ((!day->suspect && is_known_same(store, day, column, &checked)) ||
-            compare_path(store, day, column) != DAYFILE_OTHER)
+        if (!day->suspect && is_known_same(store, day, column, &checked))
             continue;
-        if (day->files[column] != NULL)
+        if (day->files[column] == NULL)
+            dayfresh_appeared(store, day, column);
+        else if (compare_path(store, day, column) == DAYFILE_OTHER)
             return false;
-        day->absent[column] = false; /* it has appeared: to be opened when it is asked for */
     }
     day->checked = checked;
     if (day->suspect)
