@@ -18,7 +18,8 @@ use Time::Local qw(timegm_modern);
 use constant U32_MAX => 4294967295;
 
 # new(data =>, exchange =>, types =>, missing =>, unsorted =>, live_grace =>, live_window =>,
-#     max_columns =>): the server's configuration. keep => 1 keeps files that do not change in memory.
+#     max_columns =>): the server's configuration. keep => 1 keeps files that do not change in memory;
+# now => seconds is the server's clock, if it is not that of the system.
 sub new ($class, %opt) {
     return bless {
         exchange => 'coinbase', types => {}, missing => 'error', unsorted => 'serve',
@@ -277,7 +278,7 @@ sub cut ($n, @spans) {
 
 # _live(DAY, FILES): today; yesterday within the grace after midnight; or changed lately.
 sub _live ($self, $day, @files) {
-    my $now = time;
+    my $now = $self->{now} // time;
     my $today = int $now / 86400;
     return 1 if $day == $today;
     return 1 if $day == $today - 1 && $now % 86400 < $self->{live_grace};
