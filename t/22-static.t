@@ -10,7 +10,6 @@ use Digest::SHA qw(sha256_hex);
 use FindBin;
 use lib "$FindBin::Bin/lib";
 use File::Copy ();
-use IO::Socket::IP;
 use POSIX qw(strftime);
 use Test::More;
 use Tickd;
@@ -425,72 +424,6 @@ subtest 'closed days that are replaced, and replicas' => sub {
     rename "$path.new", $path or die $!;
     is(tag_of(target(), $of), $tag, 'the old one has the old tag, whatever its inode');
     $of->stop_ok;
-};
-
-# A cache in front sees a file.
-subtest 'nginx as a cache' => sub {
-    my ($nginx) = grep { -x } map { "$_/nginx" } split(/:/, $ENV{PATH}), '/usr/sbin';
-    plan skip_all => 'no nginx' if !$nginx;
-    my $home = scratch();
-    chmod 0755, "$home";
-    my $probe = IO::Socket::IP->new(LocalHost => '127.0.0.1', LocalPort => 0, Listen => 1);
-    my $port = $probe->sockport;
-    close $probe;
-    my $user = $> == 0 ? "user root;\n" : '';
-    write_file("$home/nginx.conf", <<"END");
-daemon off;
-master_process off;
-${user}pid $home/pid;
-error_log $home/error.log warn;
-events { worker_connections 64; }
-http {
-    access_log off;
-    client_body_temp_path $home/body;
-    proxy_temp_path $home/proxy;
-    fastcgi_temp_path $home/f;
-    uwsgi_temp_path $home/u;
-    scgi_temp_path $home/s;
-    proxy_cache_path $home/cache keys_zone=ticks:1m;
-    server {
-        listen 127.0.0.1:$port;
-        location / {
-            proxy_pass http://127.0.0.1:${\$server->port};
-            proxy_http_version 1.1;
-            proxy_cache ticks;
-            proxy_cache_revalidate on;
-            add_header X-Cache \$upstream_cache_status;
-        }
-    }
-}
-END
-    my $pid = Tickd::child([ $nginx, '-p', "$home/", '-e', "$home/error.log", '-c', "$home/nginx.conf" ], "$home/out", "$home/err");
-    my $connect = sub { return Tickd::Http->connect(host => '127.0.0.1', port => $port, timeout => seconds(10)) };
-    if (!wait_for(10, sub { my $http = $connect->(); $http && $http->get('/health')->{status} == 200 })) {
-        diag read_file("$home/error.log") // '', read_file("$home/err") // '';
-        kill 'TERM', $pid;
-        waitpid $pid, 0;
-        return fail('nginx answers');
-    }
-    my $whole = $server->get(target());
-    my $first = $connect->()->get(target());
-    is($first->{headers}{'x-cache'}, 'MISS', 'at first it has to ask');
-    ok($first->{body} eq $whole->{body}, 'the same bytes');
-    my $second = $connect->()->get(target());
-    is($second->{headers}{'x-cache'}, 'HIT', 'then it has it');
-    ok($second->{body} eq $whole->{body}, 'the same bytes');
-    is($second->{headers}{etag}, $whole->{headers}{etag}, 'and the same tag');
-    is_status($connect->()->get(target(), 'If-None-Match' => $whole->{headers}{etag}), 304, 'a 304 from the cache');
-    # It gives parts of what it has with its length only.
-    my $length = target(framing => 'length');
-    $connect->()->get($length);
-    my $part = $connect->()->get($length, Range => 'bytes=100-2000');
-    is_status($part, 206, 'a part from the cache');
-    ok($part->{body} eq substr($whole->{body}, 100, 1901), 'is that part');
-    my $hole = target(end => '2025-01-04');
-    $connect->()->get($hole);
-    isnt($connect->()->get($hole)->{headers}{'x-cache'}, 'HIT', 'what is not closed is asked for again');
-    kill 'TERM', $pid;
-    waitpid $pid, 0;
 };
 
 $server->stop_ok;
