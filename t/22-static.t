@@ -93,6 +93,53 @@ subtest 'an answer has its validators' => sub {
     is(tag_of(target()), $h{etag}, 'as before, as before');
 };
 
+subtest 'what a tag stands for' => sub {
+    my $tag = tag_of(target());
+    my $few = tag_of(target(limit => 5));
+    my $file = sub ($column, $day) { return "$dir/" . file_of($column, day_of("2025-01-0$day")) };
+    # touched(NAME, COLUMN, DAY, WHAT): whether another modification time makes another tag.
+    my $touched = sub ($name, $column, $day, %changes) {
+        Time::HiRes::utime(OLD, OLD + 0.25, $file->($column, $day));
+        is(tag_of(target()) ne $tag, $changes{all}, "$name: the answer's tag");
+        is(tag_of(target(limit => 5)) ne $few, $changes{few}, "$name: that of its first rows");
+        utime OLD, OLD, $file->($column, $day);
+    };
+    my ($yes, $no) = (1 == 1, 1 == 0);
+    $touched->('a column asked for, by less than a second', 'price', 1, all => $yes, few => $yes);
+    $touched->('time', 'time', 1, all => $yes, few => $yes);
+    $touched->('a column not asked for', 'volume', 1, all => $no, few => $no);
+    $touched->('a day of which no row is sent', 'price', 2, all => $yes, few => $no);
+    $touched->('a day beside the range', 'price', 4, all => $no, few => $no);
+    is(tag_of(target(columns => 'price,id')) ne tag_of(target(columns => 'id,price')), $yes, 'the order of columns');
+    # A part of a record is not served, but it is a change of the file.
+    my ($bytes, $whole_price) = map { read_file($file->('price', $_)) } 1, 2;
+    write_file($file->('price', 1), 'xyz', OLD, '>>');
+    my $r = $server->get(target());
+    isnt($r->{headers}{etag}, $tag, 'another size');
+    write_file($file->('price', 1), $bytes, OLD);
+    is(tag_of(target()), $tag, 'as before');
+    # Days that are left out are in the line.
+    write_file($file->('price', 2), substr($bytes, 4), OLD);
+    my %tags = map { tag_of(target(missing => $_)) => $_ } qw(skip prefix);
+    is(scalar keys %tags, 2, 'a day left out, or in part');
+    isnt(tag_of(target(missing => 'skip')), tag_of(target(missing => 'skip', end => '2025-01-01')), 'and left out, or not in the range');
+    write_file($file->('price', 2), $whole_price, OLD);
+    is(tag_of(target()), $tag, 'as before');
+};
+
+subtest 'no other endpoint is like a file' => sub {
+    my $http = $server->connect;
+    for my $target ('/api/symbols', '/api/symbol-search?q=btc', '/api/status', '/api/coverage?symbol=BTC-USD&type=MD', '/health') {
+        my $r = $http->get($target, Range => 'bytes=0-1', 'If-None-Match' => '*', 'If-Match' => '"x"');
+        is($r->{status}, 200, "$target: 200");
+        is($r->{framing}, 'length', "$target: Content-Length");
+        ok(!exists $r->{headers}{etag} && !exists $r->{headers}{'last-modified'} && !exists $r->{headers}{'accept-ranges'}, "$target: no validators");
+        is($r->{headers}{'cache-control'}, 'no-cache', "$target: no-cache");
+        my $head = $http->request('HEAD', $target);
+        ok(exists $head->{headers}{'content-length'}, "$target: HEAD");
+    }
+};
+
 subtest 'conditions' => sub {
     my $target = target();
     my $whole = $server->get($target);

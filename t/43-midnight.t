@@ -176,6 +176,24 @@ subtest 'as it is configured' => sub {
     }
 };
 
+# What is known of files for as long as revalidate says must not outlive the day's being live, or closed.
+subtest 'by the clock alone' => sub {
+    changed('coinbase/ODD/MD', $D, '06-30 11:00:00');
+    set('06-30 12:00:00');
+    local ($server, $oracle) = start('revalidate=1h');
+    local @http = map { $server->connect } 1 .. 4;
+    for my $step (
+        [ '06-30 12:00:00', 'live' ], [ '07-01 00:15:00', 'closed' ], [ '07-01 00:14:59', 'live' ], [ '07-05 00:00:00', 'closed' ],
+        [ '06-30 12:00:00', 'live' ], [ '07-02 00:00:00', 'closed' ],
+      )
+    {
+        my ($time, $what) = @$step;
+        set($time);
+        $what eq 'live' ? is_live("$time, $_") : is_closed("$time, $_") for 'asked', 'asked again', 'and again';
+    }
+    $server->stop_ok('the server that looks at files once an hour');
+};
+
 # whole(NAME, QUERY): of the days whose columns are equally long: [tag, Cache-Control].
 sub whole ($name, %query) {
     my $r = ask($name, symbol => 'WHOLE', type => 'MD', columns => 'price,time', start => $D, end => $D, %query);
