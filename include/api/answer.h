@@ -63,7 +63,6 @@ struct answer {
 
     /* In the making. */
     bool planned;
-    struct slice again;               /* the query's text, where it is to be kept */
     struct prepared_answer *prepared; /* held; NULL: it is made anew */
     struct query query;
     struct gather gather;

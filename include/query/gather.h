@@ -53,9 +53,7 @@ struct gather {
                   lately */
     int32_t *skipped; /* days left out because of "missing=skip" */
     unsigned skipped_count;
-    uint64_t rows;    /* in the range, over all days */
-    uint64_t checked; /* store time of the oldest look at the disk that this rests on; 0: it
-                         rests on a day that is not there */
+    uint64_t rows; /* in the range, over all days */
 };
 
 enum gather_state {

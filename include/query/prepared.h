@@ -35,7 +35,8 @@ struct prepared_answer {
     size_t bytes; /* of all of it */
     struct slice text;
     uint64_t checked; /* store time of the oldest look at the disk */
-    int64_t wall;     /* when it was kept */
+    int64_t kept;     /* the wall clock then; and ... */
+    int64_t until;    /* ... when the calendar has the next day closed */
     unsigned framing; /* CONFIG_FRAMING_* */
     struct slice line;
     uint64_t data_bytes; /* of rows behind the line: in the files, or ... */
@@ -43,7 +44,8 @@ struct prepared_answer {
     struct gather gather;
     struct plan plan;
     struct tag tag;         /* done */
-    struct day_mark *marks; /* of gather's days */
+    struct day_mark *marks; /* of the days that were looked at, whether they have rows or not */
+    unsigned mark_count;
 };
 
 struct prepared;
@@ -66,11 +68,12 @@ struct prepared_answer *prepared_find(struct prepared *prepared, struct slice te
 
 /**
  * prepared_keep(prepared, text, query, gather, plan, line, data_bytes, tag):
- * Keep what was found out about the query ${text}, if it is of a kind to be kept: all of it is
- * copied. ${gather} and ${tag} are done.
+ * Keep what was found out about the query ${text}, which is not known, if it is of a kind to be
+ * kept: all of it is copied. ${gather} and ${tag} are done, and all was found out since the
+ * last store_begin, so that nothing can have been looked at again in the meantime.
  */
 void prepared_keep(struct prepared *prepared, struct slice text, const struct query *query,
-                   struct gather *gather, const struct plan *plan, struct slice line,
+                   const struct gather *gather, const struct plan *plan, struct slice line,
                    uint64_t data_bytes, const struct tag *tag);
 
 /**

@@ -25,6 +25,7 @@ struct day {
     struct series *series; /* pinned */
     int32_t number;        /* days since the epoch */
     uint64_t checked;      /* store time of the last comparison with the paths */
+    uint64_t looks;        /* how often it was looked at since it was opened, closed or live */
     struct timeindex index;
     struct cache_hint fences; /* among the facts: those of this day's time file ... */
     uint64_t fenced;          /* ... which tell of so many rows */
@@ -52,7 +53,7 @@ enum day_result {
 struct day_mark {
     struct day *day;
     uint64_t hash, ticket; /* its entry's */
-    uint64_t checked;      /* its */
+    uint64_t looks;        /* its */
 };
 
 /* Columns, by their places in the series. */
@@ -150,15 +151,17 @@ char *day_path(const struct series *series, int32_t number, unsigned column,
                char path[DAYFILE_PATH]);
 
 /**
- * day_mark(day):
- * What ${day}, which is in the store, is now.
+ * day_mark(store, series, number, mark):
+ * Make ${mark} that of the day ${number} of ${series} as it is known now. Returns whether it
+ * is.
  */
-struct day_mark day_mark(const struct day *day);
+bool day_mark(const struct store *store, const struct series *series, int32_t number,
+              struct day_mark *mark);
 
 /**
  * day_unchanged(store, mark):
  * Whether the day of ${mark}, which may be gone, is in the store and has not been looked at
- * since: what was known of its closed files is still all that is known.
+ * since: what was known of its files is still all that is known.
  */
 bool day_unchanged(const struct store *store, const struct day_mark *mark);
 

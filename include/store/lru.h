@@ -53,8 +53,8 @@ void lru_add(struct lru *lru, struct lru_entry *entry, uint64_t hash);
 
 /**
  * lru_lists(lru, entry, hash, ticket):
- * Whether ${entry}, whose memory may be gone, is in the table, and still the one that had this
- * ${hash} and ${ticket}.
+ * Whether ${entry}, whose memory may be gone and which had this ${hash} and ${ticket} in the
+ * table, still is there.
  */
 bool lru_lists(const struct lru *lru, const struct lru_entry *entry, uint64_t hash,
                uint64_t ticket);

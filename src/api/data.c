@@ -47,7 +47,7 @@ static int plan(struct answer *answer)
 }
 
 /* ... and find out its tag, for which a live day's last rows may have to be read. */
-static enum answer_state take_tag(struct api *api, struct answer *answer)
+static enum answer_state take_tag(struct answer *answer)
 {
     if (!answer->planned && plan(answer))
         return ANSWER_READY;
@@ -60,20 +60,13 @@ static enum answer_state take_tag(struct api *api, struct answer *answer)
     case TAG_DONE:
         break;
     }
-    if (answer->again.len > 0)
-        prepared_keep(api->prepared, answer->again, &answer->query, &answer->gather,
-                      &answer->plan, answer->body.lead,
-                      answer->body.length - answer->body.lead.len, &answer->tag);
     return finish(answer, answer->query.framing);
 }
 
-/* The text of the query, which the answer may outlive. */
-static struct slice keep_text(struct answer *answer, struct slice text)
+static void keep(struct api *api, struct slice text, const struct answer *answer)
 {
-    char *copy = arena_take(&answer->arena, text.len);
-
-    return copy == NULL ? (struct slice){ NULL, 0 }
-                        : (struct slice){ memcpy(copy, text.at, text.len), text.len };
+    prepared_keep(api->prepared, text, &answer->query, &answer->gather, &answer->plan,
+                  answer->body.lead, answer->body.length - answer->body.lead.len, &answer->tag);
 }
 
 enum answer_state data_begin(struct api *api, const struct request *request,
@@ -84,23 +77,27 @@ enum answer_state data_begin(struct api *api, const struct request *request,
     answer->prepared = prepared_find(api->prepared, request->query, &again);
     if (answer->prepared != NULL)
         return repeat(answer);
-    answer->again = again ? keep_text(answer, request->query) : (struct slice){ NULL, 0 };
     if (query_parse(&answer->query, request->query, api->config, &answer->arena,
                     &answer->failure))
         return ANSWER_READY;
     gather_begin(&answer->gather, api->store, &answer->query, answer->waker, &answer->failure);
-    return data_more(api, answer);
+    enum answer_state state = data_more(api, answer);
+    /* If it had to wait, some of it may be old by the time it is there. */
+    if (again && state == ANSWER_READY && answer->failure.status == 0)
+        keep(api, request->query, answer);
+    return state;
 }
 
 enum answer_state data_more(struct api *api, struct answer *answer)
 {
+    (void)api;
     switch (gather_step(&answer->gather, &answer->arena)) {
     case GATHER_MORE:
         return ANSWER_MORE;
     case GATHER_WAIT:
         return ANSWER_WAIT;
     case GATHER_DONE:
-        return take_tag(api, answer);
+        return take_tag(answer);
     case GATHER_FAILED:
         break;
     }

@@ -110,7 +110,6 @@ static enum gather_state find_series(struct gather *gather, struct arena *arena)
         break;
     }
     gather->roots = gather->store->roots;
-    gather->checked = gather->series->checked;
     return find_columns(gather, arena) || find_days(gather, arena) ? GATHER_FAILED
                                                                    : GATHER_DONE;
 }
@@ -350,12 +349,8 @@ static enum day_result gather_one(struct gather *gather, struct arena *arena)
         day_get(store, gather->series, gather->next, inside ? needed_columns(gather) : none,
                 &gather->waiter, &day);
 
-    if (result == DAY_ABSENT)
-        gather->checked = 0;
     if (result != DAY_OK)
         return result;
-    if (day->checked < gather->checked)
-        gather->checked = day->checked;
     result = weigh(gather, day, arena);
     if (result == DAY_CHANGED)
         day_drop(store, day);

@@ -2,7 +2,9 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 
+#include "base/clock.h"
 #include "base/hash.h"
 #include "query/body.h"
 #include "system/stats.h"
@@ -12,16 +14,17 @@
 #define DAYS_MAX 32
 #define PICKED_MAX 65536
 
-/* Queries of which is known that they were asked. */
-#define ASKED 1024
+/* About what an answer without rows takes. */
+#define USUAL 1024
 
 struct prepared {
     struct store *store;
     size_t most, used; /* bytes */
     struct lru answers;
-    struct arena arena;    /* for rows being picked */
-    struct body body;      /* likewise */
-    uint64_t asked[ASKED]; /* hashes of texts, by their lowest bits */
+    uint64_t secret;    /* whoever does not know it cannot make texts of equal hashes */
+    uint64_t *asked;    /* hashes of texts that were asked, as many as answers has buckets */
+    struct arena arena; /* for rows being picked */
+    struct body body;   /* likewise */
 };
 
 static struct prepared_answer *of_entry(struct lru_entry *entry)
@@ -42,17 +45,27 @@ struct prepared *prepared_new(struct store *store, size_t most)
 {
     struct prepared *prepared = calloc(1, sizeof(*prepared));
 
-    if (prepared == NULL || lru_init(&prepared->answers, ASKED, free_answer, prepared)) {
-        free(prepared);
+    if (prepared == NULL)
         return NULL;
-    }
     prepared->store = store;
     prepared->most = most;
     arena_init(&prepared->arena, PICKED_MAX);
-    return prepared;
+    if (getrandom(&prepared->secret, sizeof(prepared->secret), GRND_NONBLOCK) < 0)
+        prepared->secret = clock_ns();
+    if (lru_init(&prepared->answers, most / USUAL, free_answer, prepared) == 0)
+        prepared->asked = calloc(prepared->answers.mask + 1, sizeof(uint64_t));
+    if (prepared->asked != NULL)
+        return prepared;
+    prepared_free(prepared);
+    return NULL;
 }
 
 /* --- Looking up */
+
+static uint64_t hash_of(const struct prepared *prepared, struct slice text)
+{
+    return hash_bytes(prepared->secret, text.at, text.len);
+}
 
 static struct prepared_answer *find(const struct prepared *prepared, uint64_t hash,
                                     struct slice text)
@@ -71,9 +84,9 @@ static struct prepared_answer *find(const struct prepared *prepared, uint64_t ha
 static bool is_current(const struct store *store, const struct prepared_answer *answer)
 {
     if (store_stale(store, answer->checked) || store->roots != answer->gather.roots ||
-        store->wall < answer->wall)
+        store->wall < answer->kept || store->wall >= answer->until)
         return false;
-    for (unsigned i = 0; i < answer->gather.day_count; i++) {
+    for (unsigned i = 0; i < answer->mark_count; i++) {
         if (!day_unchanged(store, &answer->marks[i]))
             return false;
     }
@@ -92,15 +105,17 @@ struct prepared_answer *prepared_find(struct prepared *prepared, struct slice te
     *again = false;
     if (text.len == 0 || text.len > TEXT_MAX || prepared->most == 0)
         return NULL;
-    uint64_t hash = hash_bytes(HASH_START, text.at, text.len);
-    uint64_t *asked = &prepared->asked[hash % ASKED];
+    uint64_t hash = hash_of(prepared, text);
+    uint64_t *asked = &prepared->asked[hash & prepared->answers.mask];
     struct prepared_answer *answer = find(prepared, hash, text);
 
-    *again = answer != NULL || *asked == hash;
-    *asked = hash;
-    if (answer == NULL)
+    if (answer == NULL) {
+        *again = *asked == hash;
+        *asked = hash;
         return NULL;
+    }
     if (!is_current(prepared->store, answer)) {
+        *again = true;
         lru_drop(&prepared->answers, &answer->entry);
         return NULL;
     }
@@ -134,14 +149,20 @@ static bool is_live(const struct gather *gather)
     return gather->live || (live <= end && days_next(&gather->series->days, live, end) <= end);
 }
 
+/* Days of the range, and one on each side. */
+static unsigned count_looked_at(const struct gather *gather)
+{
+    return days_count(&gather->series->days, gather->first - 1, gather->last + 1);
+}
+
 static bool is_worth_it(const struct gather *gather, const struct plan *plan, struct slice line,
                         uint64_t data_bytes)
 {
-    if (plan->day_count == 0 || gather->day_count > DAYS_MAX || gather->skipped_count > 0 ||
-        is_live(gather) || store_stale(gather->store, gather->checked))
+    if (plan->day_count == 0 || count_looked_at(gather) > DAYS_MAX ||
+        gather->skipped_count > 0 || is_live(gather))
         return false;
     for (unsigned i = 0; i < gather->day_count; i++) {
-        if (gather->days[i].day == NULL || !gather->days[i].day->entry.listed)
+        if (gather->days[i].day == NULL)
             return false;
     }
     return plan->step == 1 || line.len + data_bytes <= PICKED_MAX;
@@ -168,7 +189,7 @@ static struct layout lay_out(struct slice text, const struct gather *gather,
     l.text = place(&l.end, text.len);
     l.columns = place(&l.end, gather->needed_count * sizeof(unsigned));
     l.days = place(&l.end, gather->day_count * sizeof(struct gather_day));
-    l.marks = place(&l.end, gather->day_count * sizeof(struct day_mark));
+    l.marks = place(&l.end, count_looked_at(gather) * sizeof(struct day_mark));
     l.planned = place(&l.end, plan->day_count * sizeof(struct plan_day));
     l.line = place(&l.end, line_bytes);
     return l;
@@ -186,7 +207,7 @@ static bool pick(struct prepared *prepared, struct prepared_answer *answer)
 
     body_of_rows(body, (struct slice){ NULL, 0 }, &answer->gather, &answer->plan,
                  answer->data_bytes, &prepared->arena);
-    while ((state = body_next(body, pieces, BODY_BATCH, UINT64_MAX, &count)) == BODY_PIECES) {
+    while ((state = body_next(body, pieces, BODY_BATCH, PICKED_MAX, &count)) == BODY_PIECES) {
         for (int i = 0; i < count; i++) {
             memcpy(to, pieces[i].at, pieces[i].len);
             to += pieces[i].len;
@@ -202,6 +223,33 @@ static bool pick(struct prepared *prepared, struct prepared_answer *answer)
     return state == BODY_END;
 }
 
+/* Mark all that ${answer} rests on. Returns whether all of it is known, and trusted. */
+static bool mark(struct prepared_answer *answer)
+{
+    const struct gather *gather = &answer->gather;
+    const struct days *days = &gather->series->days;
+    int32_t end = gather->last + 1;
+    int32_t number = days_next(days, gather->first - 1, end);
+
+    answer->checked = gather->series->checked;
+    for (; number <= end; number = days_next(days, number + 1, end)) {
+        struct day_mark *mark = &answer->marks[answer->mark_count++];
+
+        if (!day_mark(gather->store, gather->series, number, mark))
+            return false;
+        if (mark->day->checked < answer->checked)
+            answer->checked = mark->day->checked;
+    }
+    return !store_stale(gather->store, answer->checked);
+}
+
+/* When day_first_live will be another day. */
+static int64_t next_close(const struct store *store)
+{
+    return (int64_t)(day_first_live(store) + 1) * DATE_SECONDS +
+           (int64_t)(store->config->live_grace / 1000);
+}
+
 static struct prepared_answer *copy(struct prepared *prepared, const struct layout *l,
                                     struct slice text, const struct gather *gather,
                                     const struct plan *plan, struct slice line)
@@ -215,8 +263,8 @@ static struct prepared_answer *copy(struct prepared *prepared, const struct layo
         .owner = prepared,
         .bytes = l->end,
         .text = { memcpy(memory + l->text, text.at, text.len), text.len },
-        .checked = gather->checked,
-        .wall = prepared->store->wall,
+        .kept = prepared->store->wall,
+        .until = next_close(prepared->store),
         .line = { memcpy(memory + l->line, line.at, line.len), line.len },
         .gather = *gather,
         .plan = *plan,
@@ -229,8 +277,6 @@ static struct prepared_answer *copy(struct prepared *prepared, const struct layo
         memcpy(memory + l->columns, gather->columns, gather->needed_count * sizeof(unsigned));
     answer->gather.days =
         memcpy(memory + l->days, gather->days, gather->day_count * sizeof(struct gather_day));
-    for (unsigned i = 0; i < gather->day_count; i++)
-        answer->marks[i] = day_mark(gather->days[i].day);
     answer->plan.days =
         memcpy(memory + l->planned, plan->days, plan->day_count * sizeof(struct plan_day));
     prepared->used += l->end;
@@ -238,15 +284,12 @@ static struct prepared_answer *copy(struct prepared *prepared, const struct layo
 }
 
 void prepared_keep(struct prepared *prepared, struct slice text, const struct query *query,
-                   struct gather *gather, const struct plan *plan, struct slice line,
+                   const struct gather *gather, const struct plan *plan, struct slice line,
                    uint64_t data_bytes, const struct tag *tag)
 {
-    uint64_t hash = hash_bytes(HASH_START, text.at, text.len);
-    struct prepared_answer *before = find(prepared, hash, text), *answer;
+    struct prepared_answer *answer;
     bool picked = plan->step > 1;
 
-    if (before != NULL)
-        lru_drop(&prepared->answers, &before->entry);
     if (!is_worth_it(gather, plan, line, data_bytes))
         return;
     struct layout l = lay_out(text, gather, plan, line.len + (picked ? data_bytes : 0));
@@ -263,10 +306,10 @@ void prepared_keep(struct prepared *prepared, struct slice text, const struct qu
     answer->picked = picked;
     answer->tag = *tag;
     answer->tag.wait = (struct warm_wait){ 0 };
-    if (picked && !pick(prepared, answer))
-        free_answer(prepared, &answer->entry);
+    if (mark(answer) && (!picked || pick(prepared, answer)))
+        lru_add(&prepared->answers, &answer->entry, hash_of(prepared, text));
     else
-        lru_add(&prepared->answers, &answer->entry, hash);
+        free_answer(prepared, &answer->entry);
 }
 
 void prepared_free(struct prepared *prepared)
@@ -274,6 +317,7 @@ void prepared_free(struct prepared *prepared)
     if (prepared == NULL)
         return;
     lru_free(&prepared->answers);
+    free(prepared->asked);
     arena_free(&prepared->arena);
     free(prepared);
 }

@@ -138,6 +138,7 @@ enum day_result day_open(struct store *store, struct day *day, struct day_column
             else if (live && place != SERIES_TIME && dayfile_look(file) == DAYFILE_OTHER)
                 return DAY_CHANGED;
         }
+        day->looks += live;
         if (missing)
             dayfetch_columns(store, day, columns, waiter);
     } while (missing && waiter->settled);
@@ -206,18 +207,23 @@ bool day_fenced(struct store *store, struct day *day)
            day->fenced == day->files[SERIES_TIME]->state.size / sizeof(uint32_t);
 }
 
-struct day_mark day_mark(const struct day *day)
+bool day_mark(const struct store *store, const struct series *series, int32_t number,
+              struct day_mark *mark)
 {
-    return (struct day_mark){ .day = (struct day *)day,
-                              .hash = day->entry.hash,
-                              .ticket = day->entry.ticket,
-                              .checked = day->checked };
+    struct day *day = find(store, series, number);
+
+    if (day == NULL)
+        return false;
+    *mark = (struct day_mark){
+        .day = day, .hash = day->entry.hash, .ticket = day->entry.ticket, .looks = day->looks
+    };
+    return true;
 }
 
 bool day_unchanged(const struct store *store, const struct day_mark *mark)
 {
     return lru_lists(&store->days, &mark->day->entry, mark->hash, mark->ticket) &&
-           mark->day->checked == mark->checked;
+           mark->day->looks == mark->looks;
 }
 
 void day_suspect(const struct store *store, struct day *day)

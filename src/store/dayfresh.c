@@ -79,6 +79,7 @@ static bool refresh(struct store *store, struct day *day)
 {
     uint64_t checked = store->now;
 
+    day->looks++;
     for (unsigned column = 0; column < day->file_count; column++) {
         if (day->files[column] == NULL && !day->absent[column])
             continue;
@@ -146,8 +147,10 @@ enum day_result dayfresh_look(struct store *store, struct day *day, struct load_
         if (!day->entry.listed)
             return DAY_CHANGED; /* that showed in the meantime */
     }
-    if ((dayfresh_current(store, day->number) || time->state.mtime > dayfresh_recent(store)) &&
-        dayfile_look(time) == DAYFILE_OTHER)
-        return DAY_CHANGED;
+    if (dayfresh_current(store, day->number) || time->state.mtime > dayfresh_recent(store)) {
+        day->looks++;
+        if (dayfile_look(time) == DAYFILE_OTHER)
+            return DAY_CHANGED;
+    }
     return bring_index(store, day, waiter);
 }

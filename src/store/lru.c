@@ -68,7 +68,7 @@ bool lru_lists(const struct lru *lru, const struct lru_entry *entry, uint64_t ha
 
     while (found != NULL && found != entry)
         found = found->chain;
-    return found != NULL && found->hash == hash && found->ticket == ticket;
+    return found != NULL && found->ticket == ticket;
 }
 
 void lru_pin(struct lru *lru, struct lru_entry *entry)
