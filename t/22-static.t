@@ -266,8 +266,9 @@ subtest 'random ranges of random queries' => sub {
     for my $setting ([], ['max_mapped=64']) {
         my $of = Tickd->start(data => $random, workers => 1, options => [ @types, 'live_window=0', @$setting ]);
         my $http = $of->connect;
-        my ($count, $parts, $wrong, $until) = (0, 0, '', time + seconds(6) * $rounds);
-        while (!$wrong && time < $until) {
+        my ($asked, $count, $parts, $wrong) = (0, 0, 0, '');
+        while (!$wrong && $asked < 1500 * $rounds) {
+            $asked++;
             my $target = url('/api/data', random_query(pick(@series)));
             my $whole = $http->get($target);
             last if $whole->{error} && ($wrong = "$target: $whole->{error}");
@@ -285,8 +286,8 @@ subtest 'random ranges of random queries' => sub {
             }
             is_status($http->get($target, 'If-None-Match' => $whole->{headers}{etag}), 304, $target) if !$wrong && $count % 100 == 0;
         }
-        is($wrong, '', "@$setting: $parts parts of $count answers") or diag "repeat with TICKD_SEED=$seed";
-        cmp_ok($count, '>', 20, 'of some') if !$wrong;
+        is($wrong, '', "@$setting: $parts parts of $count answers to $asked queries") or diag "repeat with TICKD_SEED=$seed";
+        cmp_ok($count, '>', $asked / 3, 'of most') if !$wrong;
         $of->stop_ok;
     }
 };
