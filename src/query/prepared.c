@@ -83,9 +83,10 @@ static struct prepared_answer *find(const struct prepared *prepared, uint64_t ha
  * know. */
 static bool is_current(const struct store *store, const struct prepared_answer *answer)
 {
-    if (store_stale(store, answer->checked) || store->roots != answer->gather.roots ||
-        store->wall < answer->kept || store->wall >= answer->until)
+    if (store_stale(store, answer->checked) || store->wall < answer->kept ||
+        store->wall >= answer->until)
         return false;
+    /* With another root, all of them are gone. */
     for (unsigned i = 0; i < answer->mark_count; i++) {
         if (!day_unchanged(store, &answer->marks[i]))
             return false;
