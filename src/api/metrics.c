@@ -240,14 +240,23 @@ static void put_server(struct text *text, const struct segment *segment)
     put_line(text, "process_start_time_seconds", "", NULL, (uint64_t)segment_born(segment));
 }
 
+/* They are aligned to more than what an arena gives is. */
+static struct stats_row *take_rows(struct arena *arena, unsigned count)
+{
+    const size_t alignment = _Alignof(struct stats_row);
+    char *memory = arena_take(arena, count * sizeof(struct stats_row) + alignment - 1);
+
+    return memory == NULL ? NULL : (void *)(memory + (-(uintptr_t)memory & (alignment - 1)));
+}
+
 enum answer_state metrics_begin(struct api *api, const struct request *request,
                                 struct answer *answer)
 {
     unsigned count = api->segment == NULL ? 0 : stats_rows(api->segment);
     size_t room =
         ROOM_ONCE + ROOM_LINE * (CELLS + 2 * (size_t)count) + ROOM_ROW * (size_t)ROWS_MAX;
-    struct stats_row *rows = arena_take(&answer->arena, count * sizeof(*rows));
-    struct stats_row *total = arena_take(&answer->arena, sizeof(*total));
+    struct stats_row *rows = take_rows(&answer->arena, count);
+    struct stats_row *total = take_rows(&answer->arena, 1);
     char *memory = arena_take(&answer->arena, room);
 
     (void)request;
