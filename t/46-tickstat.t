@@ -48,7 +48,7 @@ sub ask ($request) {
     return $answer;
 }
 
-sub python () { return system('python3 -c "import os; os.memfd_create" >/dev/null 2>&1') == 0 }
+sub has_memfd () { return system('python3 -c "import os; os.memfd_create" >/dev/null 2>&1') == 0 }
 
 subtest 'requests and bytes are counted exactly' => sub {
     my $before = idle()->{total}{counters};
@@ -188,7 +188,7 @@ subtest 'as text' => sub {
 };
 
 subtest 'the memory of another version' => sub {
-    python() or plan skip_all => 'no Python 3 with memfd_create';
+    has_memfd() or plan skip_all => 'no Python 3 with memfd_create';
     my $python = <<'END';
 import fcntl, os, signal, sys
 pid, change, out = sys.argv[1:]
@@ -291,7 +291,7 @@ subtest 'again and again, until the server is gone' => sub {
 };
 
 subtest 'on a terminal' => sub {
-    python() or plan skip_all => 'no Python 3';
+    has_memfd() or plan skip_all => 'no Python 3';
     my $python = <<'END';
 import os, pty, select, signal, sys, time
 pid, fd = pty.fork()
