@@ -82,7 +82,7 @@ $first = master();
 does(0, 'restart');
 ok(serves(), 'it serves');
 isnt(master(), $first, 'as another process');
-ok(!Tickd::alive($first), 'the first one is gone');
+ok(wait_for(10, sub { !Tickd::alive($first) }), 'the first one is gone');
 
 # A mistake in the file stops nothing, and keeps nothing from stopping.
 my $second = master();
@@ -94,7 +94,8 @@ is(master(), $second, 'the server stays');
 ok(serves(), 'and serves');
 does(0, 'status');
 does(0, 'stop');
-ok(!-e "$dir/pid" && !Tickd::alive($second), 'it stops');
+# The pid file is the last thing it lets go of before it exits.
+ok(!-e "$dir/pid" && wait_for(10, sub { !Tickd::alive($second) }), 'it stops');
 does(6, 'start');
 write_file("$dir/tickd.conf", $conf);
 
