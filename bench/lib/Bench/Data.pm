@@ -6,6 +6,7 @@ package Bench::Data;
 use strict;
 use warnings;
 use Bench::Process;
+use File::Path qw(make_path);
 use Fcntl qw(SEEK_SET);
 use POSIX qw(ceil);
 use Time::Local qw(timegm);
@@ -14,12 +15,16 @@ use Time::Local qw(timegm);
 # is asked for those it has.
 my @LIKED = qw(best_bid best_ask best_bid_volume best_ask_volume price volume nanos);
 
-# make($tickgen, $dir, $days, $rows): have $tickgen make days of one series in $dir. They are then
-# made to look old: a server may treat what changed a minute ago as still being written.
+# Symbols without days beside the one series: a list of about 36 KB.
+my $SYMBOLS = 1400;
+
+# make($tickgen, $dir, $days, $rows): have $tickgen make days of one series in $dir, and beside them an
+# exchange with nothing but symbols. They are then made to look old: a server may treat what changed a minute ago as still being written.
 sub make {
     my ($tickgen, $dir, $days, $rows) = @_;
     Bench::Process::capture('tickgen', 600, $tickgen, '-d', $dir, '--days', $days, '--type', 'MD',
         '--symbols', 1, '--rows-per-day', $rows, '--seed', 1, '--start', '2025-01-01');
+    make_path(map { sprintf '%s/many/S%04d-USD/MD', $dir, $_ } 1 .. $SYMBOLS);
     my $old = timegm(0, 0, 0, 1, 1, 2025);
     utime $old, $old, glob("$dir/*/*/*/*"), glob("$dir/*/*/*"), glob("$dir/*/*"), glob("$dir/*");
 }
@@ -144,9 +149,10 @@ sub queries {
         [ 'Q6', 'all days, max_points=2000', 2, [ 1, 4, 64 ], @all, 2000 ],
     );
     my @made = map { $self->_query(@$_) } @queries;
+    my %list = (connections => [ 1, 64 ], target => '/api/symbols');
     push @made, {
-        id => 'Q7', title => '/api/symbols', connections => [ 1, 64 ], target => '/api/symbols',
-    };
+        %list, id => 'Q7', title => 'symbols of one exchange', target => "$list{target}?exchange=$self->{exchange}",
+    }, { %list, id => 'Q8', title => 'all symbols' };
     return @made;
 }
 

@@ -13,7 +13,7 @@ use Time::HiRes qw(sleep time);
 # What the limit is for a query: the fastest way on each engine for answers that fit one send,
 # both ways of moving bytes for the large ones.
 my %LIMIT_MODES = (
-    (map { $_ => [ 'epoll-writev', 'uring-fixed' ] } qw(Q1 Q2 Q6 Q7)),
+    (map { $_ => [ 'epoll-writev', 'uring-fixed' ] } qw(Q1 Q2 Q6 Q7 Q8)),
     (map { $_ => [ 'epoll-sendfile', 'epoll-writev' ] } qw(Q3 Q4 Q5)),
 );
 my %H2O_SERVES = map { $_ => 1 } qw(Q1 Q2);
