@@ -96,6 +96,14 @@ void answer_memory(struct answer *answer, int status, const char *content_type,
                    struct slice body);
 
 /**
+ * answer_file(answer, status, content_type, body, fd, offset):
+ * The same where the bytes lie in the file ${fd}, too, from ${offset} on, which must live as
+ * long and stay as it is: they are sent from there.
+ */
+void answer_file(struct answer *answer, int status, const char *content_type,
+                 struct slice body, int fd, off_t offset);
+
+/**
  * answer_failed(answer):
  * Turn the answer's failure into an answer: a line of JSON. Whatever it was before is let go.
  */

@@ -32,6 +32,8 @@ struct body_use {
 
 struct body {
     struct slice lead;
+    int lead_fd; /* the file that it is better sent from; -1: none */
+    off_t lead_offset;
     uint64_t length; /* bytes of everything */
     bool cut;        /* only a part of what there was: */
     bool by_file;    /* see body_by_file */
@@ -61,6 +63,13 @@ struct body {
  * Make ${body} one of the bytes of ${lead} only.
  */
 void body_of(struct body *body, struct slice lead);
+
+/**
+ * body_of_file(body, lead, fd, offset):
+ * The same where these bytes lie in the file ${fd} as well, from ${offset} on, from which they
+ * are better sent.
+ */
+void body_of_file(struct body *body, struct slice lead, int fd, off_t offset);
 
 /**
  * body_of_rows(body, lead, gather, plan, data_bytes, arena):

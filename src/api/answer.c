@@ -16,6 +16,14 @@ void answer_memory(struct answer *answer, int status, const char *content_type,
     body_of(&answer->body, body);
 }
 
+void answer_file(struct answer *answer, int status, const char *content_type,
+                 struct slice body, int fd, off_t offset)
+{
+    answer->status = status;
+    answer->content_type = content_type;
+    body_of_file(&answer->body, body, fd, offset);
+}
+
 static void let_go(struct answer *answer)
 {
     body_end(&answer->body);

@@ -1,12 +1,18 @@
 #include "api/symbols.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include "api/inventory.h"
 #include "base/buf.h"
 #include "base/date.h"
 #include "query/params.h"
+
+/* Bytes of a body from which on it is sent from a file: see bench/BENCHMARKS.md. */
+#define LARGE (20 << 10)
 
 #define NOTHING SLICE("{\"symbols\":[],\"exchanges\":{}}\n")
 
@@ -14,7 +20,10 @@
 struct document {
     struct snapshot snapshot;
     const struct catalog *catalog;
-    struct buf text;
+    struct buf text; /* empty if there is a file */
+    int fd;          /* -1: none */
+    char *map;       /* of the file */
+    size_t bytes;    /* of it */
     struct slice all;
     struct slice *exchanges; /* by their places in the catalog */
 };
@@ -168,9 +177,47 @@ static void free_document(struct snapshot *snapshot)
 {
     struct document *document = (struct document *)snapshot;
 
+    if (document->fd >= 0) {
+        munmap(document->map, document->bytes);
+        close(document->fd);
+    }
     buf_free(&document->text);
     free(document->exchanges);
     free(document);
+}
+
+static int write_all(int fd, const char *bytes, size_t len)
+{
+    while (len > 0) {
+        ssize_t written = write(fd, bytes, len);
+
+        if (written <= 0)
+            return -1;
+        bytes += written;
+        len -= (size_t)written;
+    }
+    return 0;
+}
+
+/* Have the text in a file in memory, from which large bodies are sent without being copied. */
+static const char *place_text(struct document *document)
+{
+    size_t bytes = document->text.len;
+    int fd = bytes < LARGE ? -1 : memfd_create("symbols", MFD_CLOEXEC);
+    char *map = fd < 0 || write_all(fd, document->text.bytes, bytes)
+                    ? MAP_FAILED
+                    : mmap(NULL, bytes, PROT_READ, MAP_SHARED, fd, 0);
+
+    if (map == MAP_FAILED) {
+        if (fd >= 0)
+            close(fd);
+        return document->text.bytes;
+    }
+    buf_free(&document->text);
+    document->fd = fd;
+    document->map = map;
+    document->bytes = bytes;
+    return map;
 }
 
 static void write_bodies(struct document *document, struct writing *writing)
@@ -183,7 +230,7 @@ static void write_bodies(struct document *document, struct writing *writing)
     if (writing->failed)
         return;
     /* The text moves while it grows. */
-    const char *at = document->all.at = document->text.bytes;
+    const char *at = document->all.at = place_text(document);
     at += document->all.len;
     for (uint32_t i = 0; i < catalog->exchange_count; i++) {
         document->exchanges[i].at = at;
@@ -200,6 +247,7 @@ static void build(struct snapshot_job *job, const struct catalog *catalog,
     if (document != NULL && (document->exchanges = calloc(catalog->exchange_count + 1,
                                                           sizeof(struct slice))) != NULL) {
         document->snapshot.free = free_document;
+        document->fd = -1;
         document->catalog = catalog;
         writing.text = &document->text;
         writing.failed = false;
@@ -211,7 +259,7 @@ static void build(struct snapshot_job *job, const struct catalog *catalog,
         snapshot_fail(job, ENOMEM, NULL);
         return;
     }
-    document->snapshot.bytes = sizeof(*document) + document->text.room;
+    document->snapshot.bytes = sizeof(*document) + document->text.room + document->bytes;
     job->made = &document->snapshot;
 }
 
@@ -258,8 +306,12 @@ enum answer_state symbols_begin(struct api *api, const struct request *request,
 static enum answer_state find_document(struct api *api, struct answer *answer,
                                        struct snapshot **document)
 {
-    static const struct snapshot_kind symbols = { STORE_SYMBOLS, true, build_symbols };
-    static const struct snapshot_kind details = { STORE_DETAILS, true, build_details };
+    static const struct snapshot_kind symbols = { .place = STORE_SYMBOLS,
+                                                  .timeless = true,
+                                                  .build = build_symbols };
+    static const struct snapshot_kind details = { .place = STORE_DETAILS,
+                                                  .timeless = true,
+                                                  .build = build_details };
     struct catalog *catalog;
     struct history *history = NULL;
 
@@ -295,6 +347,10 @@ enum answer_state symbols_more(struct api *api, struct answer *answer)
             body = answer->details ? SLICE("{\"symbols\":[],\"exchanges\":{},\"details\":{}}\n")
                                    : NOTHING;
     }
-    answer_memory(answer, 200, "application/json", body);
+    if (document->fd >= 0 && body.len >= LARGE)
+        answer_file(answer, 200, "application/json", body, document->fd,
+                    body.at - document->map);
+    else
+        answer_memory(answer, 200, "application/json", body);
     return ANSWER_READY;
 }

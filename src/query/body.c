@@ -15,7 +15,15 @@ void body_of(struct body *body, struct slice lead)
     memset(body, 0,
            offsetof(struct body, uses)); /* which are many, and read only where written */
     body->lead = lead;
+    body->lead_fd = -1;
     body->length = lead.len;
+}
+
+void body_of_file(struct body *body, struct slice lead, int fd, off_t offset)
+{
+    body_of(body, lead);
+    body->lead_fd = fd;
+    body->lead_offset = offset;
 }
 
 void body_of_rows(struct body *body, struct slice lead, struct gather *gather,
@@ -53,6 +61,7 @@ void body_cut(struct body *body, uint64_t from, uint64_t to)
     assert(from < to && to <= body->length);
     body->lead.at += lead;
     body->lead.len -= lead;
+    body->lead_offset += (off_t)lead;
     if (to - from < body->lead.len)
         body->lead.len = to - from;
     body->length = body->left = to - from;
@@ -271,7 +280,8 @@ enum body_state body_next(struct body *body, struct piece *pieces, int most, uin
     struct batch batch = { .body = body, .pieces = pieces, .quota = quota };
 
     if (body->lead.len > 0)
-        add_memory(&batch, body->lead.at, body->lead.len);
+        add_piece(&batch, (struct piece){ body->lead.at, body->lead.len, body->lead_fd,
+                                          body->lead_offset });
     body->scratch_used = 0;
     enum body_state state = next_batch(body, &batch, most);
     *count = batch.count;
