@@ -67,9 +67,9 @@ START_TEST(catalog_lists_in_order)
     ck_assert_str_eq(catalog->symbols[0].name, "A");
     ck_assert_str_eq(catalog->symbols[1].name, "B");
     ck_assert_uint_eq(catalog->symbols[0].type_count, 2);
-    ck_assert_str_eq(catalog->types[0], "MD");
-    ck_assert_str_eq(catalog->types[1], "TRADES");
-    ck_assert_ptr_eq(catalog->types[0], catalog->types[2]);
+    ck_assert_str_eq(catalog_type(catalog, 0), "MD");
+    ck_assert_str_eq(catalog_type(catalog, 1), "TRADES");
+    ck_assert_uint_eq(catalog->types[0], catalog->types[2]);
 
     const struct catalog_exchange *ex = catalog_exchange(catalog, SLICE("ex"));
     ck_assert_ptr_eq(ex, &catalog->exchanges[0]);

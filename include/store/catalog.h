@@ -5,7 +5,7 @@
 #include <stdint.h>
 #include <sys/stat.h>
 
-#include "base/arena.h"
+#include "base/name.h"
 #include "base/slice.h"
 #include "store/snapshot.h"
 
@@ -18,29 +18,36 @@
 /* What a directory was when it was read; 0: too young to tell, or not readable. */
 typedef uint64_t catalog_mark;
 
+/* These go from one worker to others as they are: no pointers, no gaps. */
 struct catalog_symbol {
-    const char *name;
     catalog_mark mark;
     uint32_t first_type; /* its place in the catalog's types */
     uint16_t type_count;
     uint8_t len; /* of name */
+    char name[NAME_MAX_BYTES + 1];
 };
 
 struct catalog_exchange {
-    const char *name;
     catalog_mark mark;
     uint32_t first_symbol, symbol_count;
+    char name[NAME_MAX_BYTES + 1];
+    char unused[7];
+};
+
+struct catalog_type {
+    char name[NAME_MAX_BYTES + 1];
 };
 
 struct catalog {
     struct snapshot snapshot;
-    struct arena names;
     struct catalog_exchange *exchanges;
     uint32_t exchange_count, exchange_room;
     struct catalog_symbol *symbols;
     uint32_t symbol_count, symbol_room;
-    const char **types; /* of all symbols, one after another; equal names have one place */
+    uint32_t *types; /* of all symbols, one after another: places among their names */
     uint32_t type_count, type_room;
+    struct catalog_type *type_names;
+    uint32_t type_name_count, type_name_room;
     bool full; /* some symbols were left out */
 };
 
@@ -62,6 +69,21 @@ enum snapshot_result catalog_get(struct store *store, struct load_waiter *waiter
  * The catalog that was made last, as snapshot_latest gives it.
  */
 struct catalog *catalog_latest(struct store *store, uint64_t age);
+
+/**
+ * catalog_new():
+ * An empty catalog, to be given back by its snapshot's free; NULL without memory.
+ */
+struct catalog *catalog_new(void);
+
+/**
+ * catalog_type(catalog, place):
+ * The name of the type at that ${place} in the catalog's types.
+ */
+static inline const char *catalog_type(const struct catalog *catalog, uint32_t place)
+{
+    return catalog->type_names[catalog->types[place]].name;
+}
 
 /**
  * catalog_exchange(catalog, name):

@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "store/board.h"
 #include "store/cache.h"
 #include "store/days.h"
 #include "store/filestate.h"
@@ -57,6 +58,7 @@ struct facts {
     bool shared;
     struct names names;
     struct cache series, files, times;
+    struct board board; /* of DATA as a whole; see there */
 };
 
 /* The numbers of a series' names; zeros: it cannot be shared. */

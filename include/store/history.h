@@ -12,14 +12,16 @@
  * only the time files of its last two days, and the one that was modified last, are looked at.
  */
 
+/* These go from one worker to others as they are: no pointers, no gaps. */
 struct history_series {
     catalog_mark mark;               /* of its directory */
     int64_t newest;                  /* modification of a time file, seconds since the epoch */
+    int64_t row_modified, row_bytes; /* of the time file of row_day */
     int32_t first, last;             /* days; INT32_MAX, INT32_MIN: there are none */
     int32_t before_last;             /* likewise */
-    int32_t newest_day;              /* of that file */
+    int32_t newest_day;              /* of the newest file */
     int32_t row_day;                 /* the last day with a row; INT32_MIN: there is none */
-    int64_t row_modified, row_bytes; /* of its time file */
+    int32_t unused;
 };
 
 /* What was last written of one type of an exchange. */

@@ -66,6 +66,12 @@ struct root *root_share(const struct root *root);
 bool root_same(const struct root *a, const struct root *b);
 
 /**
+ * root_mark(root):
+ * A number that stands for the directory, in all processes; 0: there is none.
+ */
+uint64_t root_mark(const struct root *root);
+
+/**
  * root_free(root):
  * Give back ${root}; NULL is fine.
  */

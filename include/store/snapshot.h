@@ -5,7 +5,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/buf.h"
 #include "base/failure.h"
+#include "store/board.h"
 #include "store/load.h"
 #include "store/store.h"
 
@@ -18,6 +20,11 @@
  * answer is older than "catalog_refresh": one who asks when half of that is over has a new one
  * made and takes what there is; one who asks when all of it is over waits for the new one.
  *
+ * What takes a look at the disk is shared by the workers of a server, on the board
+ * (store/board.h): what one of them found, or that nothing has changed, is taken over by the
+ * others, as long as it is no older than it would be if they had looked themselves. While one
+ * looks, the others use what they have; who cannot, looks for himself.
+ *
  * Those who use a snapshot are threads of one process: the loop's holds and releases, a
  * helper's reads what its job holds.
  */
@@ -27,6 +34,7 @@ struct snapshot {
     unsigned uses;
     size_t bytes; /* of memory, about */
     struct snapshot *base;
+    uint64_t generation;                     /* on the board; 0: it is not there */
     void (*free)(struct snapshot *snapshot); /* all but the base */
 };
 
@@ -37,8 +45,18 @@ struct snapshot_job {
     const struct config *config;
     int64_t wall;                  /* nanoseconds since the epoch */
     const struct snapshot *base;   /* held; NULL: none */
-    const struct snapshot *before; /* held: what was made last; NULL: nothing */
+    const struct snapshot *before; /* what to go on from; NULL: nothing */
     const struct snapshot_kind *kind;
+
+    /* The worker's own, and that of all workers. */
+    struct snapshot *current; /* held: what was made last; NULL: nothing */
+    struct snapshot *taken;   /* off the board, held by nobody; NULL: nothing */
+    const struct board *board;
+    struct board_note posted; /* as it was found there; generation 0: there was none */
+    bool useful;              /* it says more than is known here */
+    bool look;                /* ... but not enough: look at the disk */
+    uint64_t claim; /* on the board: the generation of what is made; 0: it is not put up */
+    struct board_note note; /* what is put up; generation 0: nothing, after all */
     struct snapshot_slot *slot;
     uint64_t started; /* store time */
     uint64_t took;    /* nanoseconds */
@@ -52,9 +70,13 @@ struct snapshot_job {
 };
 
 struct snapshot_kind {
-    unsigned place;                          /* in the store's slots */
-    bool timeless;                           /* right as long as its base is */
-    void (*build)(struct snapshot_job *job); /* on a helper: it may block */
+    unsigned place; /* in the store's slots, and on the board if there is one for it */
+    bool timeless;  /* right as long as its base is */
+
+    /* All on a helper: they may block. Without the latter two it is not shared. */
+    void (*build)(struct snapshot_job *job);
+    int (*save)(const struct snapshot *snapshot, struct buf *to); /* 0; -1: no memory */
+    struct snapshot *(*load)(struct slice bytes, const struct snapshot *base); /* NULL: no */
 };
 
 enum snapshot_result {

@@ -19,12 +19,18 @@ enum segment_section {
     SEGMENT_DAYS,   /* store/cache.h: the days and columns of a series */
     SEGMENT_FILES,  /* likewise: what files are */
     SEGMENT_FENCES, /* likewise: where time lies in them */
+    SEGMENT_BOARD,  /* store/board.h */
     SEGMENT_SECTIONS,
 };
 
 /* The layout of everything in the segment: another number means that this program cannot read
  * it. To be raised whenever any section changes. */
-#define SEGMENT_LAYOUT 3
+#define SEGMENT_LAYOUT 4
+
+/* Beside the segment, for what is of no size that could be known beforehand: files in memory,
+ * inherited with it and empty at first. Nobody maps them: whoever writes to one where there is
+ * no memory left is told so. */
+#define SEGMENT_SCRATCH 4
 
 struct segment;
 
@@ -56,6 +62,13 @@ bool segment_sealed(const struct segment *segment);
  */
 void *segment_at(const struct segment *segment, enum segment_section section);
 size_t segment_bytes(const struct segment *segment, enum segment_section section);
+
+/**
+ * segment_scratch(segment, number):
+ * The descriptor of the file ${number}, from 0 to SEGMENT_SCRATCH - 1; of a segment that
+ * segment_create made.
+ */
+int segment_scratch(const struct segment *segment, unsigned number);
 
 /**
  * segment_version(segment), segment_master(segment), segment_born(segment):

@@ -111,7 +111,7 @@ static void put_detail(struct writing *writing, const struct catalog_symbol *sym
 
         if (i > 0)
             put(writing, SLICE(","));
-        put_string(writing, writing->catalog->types[symbol->first_type + i]);
+        put_string(writing, catalog_type(writing->catalog, symbol->first_type + i));
         first = series->first < first ? series->first : first;
         last = series->last > last ? series->last : last;
     }

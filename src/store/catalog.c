@@ -10,10 +10,9 @@
 
 #include "base/log.h"
 #include "base/name.h"
+#include "store/catalogcopy.h"
 #include "store/lru.h"
 #include "store/root.h"
-
-#define NAMES_BLOCK 65536
 
 /* A directory read this soon after its modification, in nanoseconds, may still change unseen.
  */
@@ -185,22 +184,28 @@ static int make_room(void *things, uint32_t count, uint32_t *room, size_t size)
     return 0;
 }
 
-static const char *keep_name(struct catalog *made, const char *name)
+/* Names that were found valid fit. */
+static void keep_name(char *to, size_t room, const char *name)
 {
-    size_t size = strlen(name) + 1;
-    char *copy = arena_take(&made->names, size);
-
-    return copy == NULL ? NULL : memcpy(copy, name, size);
+    snprintf(to, room, "%s", name);
 }
 
-/* Types have few names: the same one has mostly been met at one of the last places. */
-static const char *keep_type(struct catalog *made, const char *name)
+/* Find the place of a type's name, or make one. Types have few names: this one has mostly been
+ * met among the last. Returns 0, or -1 without memory. */
+static int place_type(struct catalog *made, const char *name, uint32_t *place)
 {
-    for (uint32_t i = made->type_count, tries = 32; i-- > 0 && tries-- > 0;) {
-        if (strcmp(made->types[i], name) == 0)
-            return made->types[i];
+    for (uint32_t i = made->type_name_count, tries = 32; i-- > 0 && tries-- > 0;) {
+        if (strcmp(made->type_names[i].name, name) == 0) {
+            *place = i;
+            return 0;
+        }
     }
-    return keep_name(made, name);
+    if (make_room(&made->type_names, made->type_name_count, &made->type_name_room,
+                  sizeof(*made->type_names)))
+        return -1;
+    *place = made->type_name_count++;
+    keep_name(made->type_names[*place].name, sizeof(made->type_names->name), name);
+    return 0;
 }
 
 static int add_type(const struct build *build, struct catalog_symbol *symbol, const char *name)
@@ -209,11 +214,11 @@ static int add_type(const struct build *build, struct catalog_symbol *symbol, co
 
     if (symbol->type_count == CATALOG_TYPES_MAX)
         return 0;
-    const char *kept = keep_type(made, name);
-    if (kept == NULL ||
+    uint32_t place;
+    if (place_type(made, name, &place) ||
         make_room(&made->types, made->type_count, &made->type_room, sizeof(*made->types)))
         return out_of_memory(build);
-    made->types[made->type_count++] = kept;
+    made->types[made->type_count++] = place;
     symbol->type_count++;
     return 0;
 }
@@ -259,7 +264,7 @@ static int copy_types(const struct build *build, struct catalog_symbol *symbol,
 {
     symbol->mark = before->mark;
     for (unsigned i = 0; i < before->type_count; i++) {
-        if (add_type(build, symbol, build->before->types[before->first_type + i]))
+        if (add_type(build, symbol, catalog_type(build->before, before->first_type + i)))
             return -1;
     }
     return 0;
@@ -282,10 +287,10 @@ static int add_symbol(struct build *build, const struct catalog_exchange *exchan
                                    : read_types(build, &symbol, path, before != NULL);
     if (result != 0)
         return result < 0 ? -1 : 0;
-    symbol.name = keep_name(made, name);
+    keep_name(symbol.name, sizeof(symbol.name), name);
     symbol.len = (uint8_t)strlen(name);
-    if (symbol.name == NULL || make_room(&made->symbols, made->symbol_count, &made->symbol_room,
-                                         sizeof(*made->symbols)))
+    if (make_room(&made->symbols, made->symbol_count, &made->symbol_room,
+                  sizeof(*made->symbols)))
         return out_of_memory(build);
     made->symbols[made->symbol_count++] = symbol;
     return 0;
@@ -343,11 +348,11 @@ static int fill_exchange(struct build *build, struct catalog_exchange *exchange)
 static int add_exchange(struct build *build, const char *name)
 {
     struct catalog *made = build->made;
-    struct catalog_exchange exchange = { .name = keep_name(made, name),
-                                         .first_symbol = made->symbol_count };
+    struct catalog_exchange exchange = { .first_symbol = made->symbol_count };
 
-    if (exchange.name == NULL || make_room(&made->exchanges, made->exchange_count,
-                                           &made->exchange_room, sizeof(*made->exchanges)))
+    keep_name(exchange.name, sizeof(exchange.name), name);
+    if (make_room(&made->exchanges, made->exchange_count, &made->exchange_room,
+                  sizeof(*made->exchanges)))
         return out_of_memory(build);
     int result = fill_exchange(build, &exchange);
     if (result != 0)
@@ -376,32 +381,39 @@ static void free_catalog(struct snapshot *snapshot)
 {
     struct catalog *catalog = (struct catalog *)snapshot;
 
-    arena_free(&catalog->names);
     free(catalog->exchanges);
     free(catalog->symbols);
     free(catalog->types);
+    free(catalog->type_names);
     free(catalog);
 }
 
-/* Bytes of memory, about: names are kept in pieces of 16 bytes. */
+struct catalog *catalog_new(void)
+{
+    struct catalog *catalog = calloc(1, sizeof(*catalog));
+
+    if (catalog != NULL)
+        catalog->snapshot.free = free_catalog;
+    return catalog;
+}
+
 static size_t weigh(const struct catalog *catalog)
 {
     return sizeof(*catalog) + catalog->exchange_room * sizeof(*catalog->exchanges) +
            catalog->symbol_room * sizeof(*catalog->symbols) +
-           catalog->type_room * sizeof(*catalog->types) + catalog->symbol_count * 16;
+           catalog->type_room * sizeof(*catalog->types) +
+           catalog->type_name_room * sizeof(*catalog->type_names);
 }
 
 static void build_catalog(struct snapshot_job *job)
 {
     struct build build = { .job = job, .before = (const struct catalog *)job->before };
-    struct catalog *made = build.made = calloc(1, sizeof(*made));
+    struct catalog *made = build.made = catalog_new();
 
     if (made == NULL) {
         out_of_memory(&build);
         return;
     }
-    arena_init(&made->names, NAMES_BLOCK);
-    made->snapshot.free = free_catalog;
     if (fill(&build) || !build.changed) {
         free_catalog(&made->snapshot);
         return;
@@ -413,7 +425,12 @@ static void build_catalog(struct snapshot_job *job)
     job->made = &made->snapshot;
 }
 
-static const struct snapshot_kind kind = { STORE_CATALOG, false, build_catalog };
+static const struct snapshot_kind kind = {
+    .place = STORE_CATALOG,
+    .build = build_catalog,
+    .save = catalogcopy_save,
+    .load = catalogcopy_load,
+};
 
 enum snapshot_result catalog_get(struct store *store, struct load_waiter *waiter,
                                  struct catalog **catalog)

@@ -18,6 +18,7 @@ void facts_sizes(const struct config *config, size_t bytes[SEGMENT_SECTIONS])
     bytes[SEGMENT_DAYS] = cache_bytes(config->days_entries, SERIES_WORDS);
     bytes[SEGMENT_FILES] = cache_bytes(config->cache_entries, FILE_WORDS);
     bytes[SEGMENT_FENCES] = cache_bytes(config->fence_entries, TIMES_WORDS);
+    bytes[SEGMENT_BOARD] = board_bytes();
 }
 
 static void attach(struct cache *cache, const struct segment *segment,
@@ -37,12 +38,14 @@ void facts_attach(struct facts *facts, const struct segment *segment, unsigned o
     attach(&facts->series, segment, SEGMENT_DAYS, SERIES_WORDS, owner);
     attach(&facts->files, segment, SEGMENT_FILES, FILE_WORDS, owner);
     attach(&facts->times, segment, SEGMENT_FENCES, TIMES_WORDS, owner);
+    board_attach(&facts->board, segment, owner);
 }
 
 unsigned facts_sweep(struct facts *facts, unsigned owner)
 {
     return names_sweep(&facts->names, owner) + cache_sweep(&facts->series, owner) +
-           cache_sweep(&facts->files, owner) + cache_sweep(&facts->times, owner);
+           cache_sweep(&facts->files, owner) + cache_sweep(&facts->times, owner) +
+           board_sweep(&facts->board, owner);
 }
 
 static struct fact_names names_by(struct facts *facts,

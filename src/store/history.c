@@ -1,5 +1,6 @@
 #include "store/history.h"
 
+#include <assert.h>
 #include <dirent.h>
 #include <endian.h>
 #include <errno.h>
@@ -10,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/date.h"
 #include "base/name.h"
 #include "store/root.h"
 
@@ -97,6 +99,15 @@ static int read_series(const struct build *build, struct history_series *series,
     return result;
 }
 
+static bool is_among(const int32_t *days, unsigned count, int32_t day)
+{
+    for (unsigned i = 0; i < count; i++) {
+        if (days[i] == day)
+            return true;
+    }
+    return false;
+}
+
 /* Of a directory that has not changed: look at the files that are likely to have. */
 static void look_again(const struct build *build, struct history_series *series,
                        const char *path)
@@ -109,7 +120,7 @@ static void look_again(const struct build *build, struct history_series *series,
     series->newest = 0;
     series->row_day = INT32_MIN;
     for (unsigned i = 0; i < sizeof(days) / sizeof(*days); i++) {
-        if (days[i] < DATE_FIRST)
+        if (days[i] < DATE_FIRST || is_among(days, i, days[i]))
             continue;
         snprintf(whole, sizeof(whole), "%s/%s", path, name_file(SLICE("time"), days[i], file));
         if (root_stat(build->job->root, whole, &found) == 0)
@@ -128,12 +139,12 @@ static const struct history_series *find_before(const struct build *build,
     const struct catalog *catalog = build->before->catalog;
     if (catalog == build->catalog)
         return &build->before->series[place];
-
     const struct catalog_exchange *e = catalog_exchange(catalog, slice_of(exchange->name));
     const struct catalog_symbol *s =
         e == NULL ? NULL : catalog_symbol(catalog, e, symbol->name);
     for (uint32_t i = 0; s != NULL && i < s->type_count; i++) {
-        if (strcmp(catalog->types[s->first_type + i], build->catalog->types[place]) == 0)
+        if (strcmp(catalog_type(catalog, s->first_type + i),
+                   catalog_type(build->catalog, place)) == 0)
             return &build->before->series[s->first_type + i];
     }
     return NULL;
@@ -148,7 +159,7 @@ static int fill_series(struct build *build, const struct catalog_exchange *excha
     struct stat found;
 
     snprintf(path, sizeof(path), "%s/%s/%s", exchange->name, symbol->name,
-             build->catalog->types[place]);
+             catalog_type(build->catalog, place));
     if (before != NULL && before->mark != 0 && root_stat(build->job->root, path, &found) == 0 &&
         catalog_mark_of(&found, build->job->wall) == before->mark) {
         *series = *before;
@@ -165,7 +176,7 @@ static int fill_series(struct build *build, const struct catalog_exchange *excha
     return 0;
 }
 
-/* --- All of them */
+/* --- What was written last */
 
 /* The update of a type among those of the exchange, which begin at ${first}. NULL without
  * memory. */
@@ -209,21 +220,48 @@ static void learn_update(struct history_update *update, const struct history_ser
     }
 }
 
-static int fill_symbol(struct build *build, const struct catalog_exchange *exchange,
-                       const struct catalog_symbol *symbol, uint32_t first_update)
+static int update_symbol(struct history *made, uint32_t first,
+                         const struct catalog_exchange *exchange,
+                         const struct catalog_symbol *symbol)
 {
     for (uint32_t i = 0; i < symbol->type_count; i++) {
         uint32_t place = symbol->first_type + i;
+        struct history_update *update =
+            find_update(made, first, exchange->name, catalog_type(made->catalog, place));
 
-        if (fill_series(build, exchange, symbol, place))
+        if (update == NULL)
             return -1;
-        struct history_update *update = find_update(build->made, first_update, exchange->name,
-                                                    build->catalog->types[place]);
-        if (update == NULL) {
-            snapshot_fail(build->job, ENOMEM, NULL);
-            return -1;
+        learn_update(update, &made->series[place], symbol->name);
+    }
+    return 0;
+}
+
+/* From all series. Returns 0, or -1 without memory. */
+static int update_all(struct history *made)
+{
+    const struct catalog *catalog = made->catalog;
+
+    for (uint32_t e = 0; e < catalog->exchange_count; e++) {
+        const struct catalog_exchange *exchange = &catalog->exchanges[e];
+        uint32_t first = made->update_count;
+
+        for (uint32_t i = 0; i < exchange->symbol_count; i++) {
+            if (update_symbol(made, first, exchange,
+                              &catalog->symbols[exchange->first_symbol + i]))
+                return -1;
         }
-        learn_update(update, &build->made->series[place], symbol->name);
+    }
+    return 0;
+}
+
+/* --- All of them */
+
+static int fill_symbol(struct build *build, const struct catalog_exchange *exchange,
+                       const struct catalog_symbol *symbol)
+{
+    for (uint32_t i = 0; i < symbol->type_count; i++) {
+        if (fill_series(build, exchange, symbol, symbol->first_type + i))
+            return -1;
     }
     return 0;
 }
@@ -256,17 +294,19 @@ static int fill(struct build *build)
 
     for (uint32_t e = 0; e < catalog->exchange_count; e++) {
         const struct catalog_exchange *exchange = &catalog->exchanges[e];
-        uint32_t first_update = build->made->update_count;
 
         for (uint32_t i = 0; i < exchange->symbol_count; i++) {
             if (snapshot_cancelled(build->job)) {
                 snapshot_fail(build->job, ECANCELED, exchange->name);
                 return -1;
             }
-            if (fill_symbol(build, exchange, &catalog->symbols[exchange->first_symbol + i],
-                            first_update))
+            if (fill_symbol(build, exchange, &catalog->symbols[exchange->first_symbol + i]))
                 return -1;
         }
+    }
+    if (update_all(build->made)) {
+        snapshot_fail(build->job, ENOMEM, NULL);
+        return -1;
     }
     for (uint32_t i = 0; build->changed && i < build->made->update_count; i++) {
         struct history_update *update = &build->made->updates[i];
@@ -285,6 +325,28 @@ static void free_history(struct snapshot *snapshot)
     free(history);
 }
 
+static struct history *new_history(const struct catalog *catalog)
+{
+    struct history *made = calloc(1, sizeof(*made));
+
+    if (made == NULL)
+        return NULL;
+    made->snapshot.free = free_history;
+    made->catalog = catalog;
+    made->series = calloc(catalog->type_count + 1, sizeof(*made->series));
+    if (made->series == NULL) {
+        free(made);
+        return NULL;
+    }
+    return made;
+}
+
+static void weigh(struct history *made)
+{
+    made->snapshot.bytes = sizeof(*made) + made->catalog->type_count * sizeof(*made->series) +
+                           made->update_room * sizeof(*made->updates);
+}
+
 static void build_history(struct snapshot_job *job)
 {
     struct build build = {
@@ -293,26 +355,93 @@ static void build_history(struct snapshot_job *job)
         .before = (const struct history *)job->before,
         .changed = job->before == NULL || job->before->base != job->base,
     };
-    struct history *made = build.made = calloc(1, sizeof(*made));
-    size_t count = build.catalog->type_count;
 
-    if (made == NULL || (made->series = calloc(count + 1, sizeof(*made->series))) == NULL) {
-        free(made);
+    build.made = new_history(build.catalog);
+    if (build.made == NULL) {
         snapshot_fail(job, ENOMEM, NULL);
         return;
     }
-    made->snapshot.free = free_history;
-    made->catalog = build.catalog;
     if (fill(&build) || !build.changed) {
-        free_history(&made->snapshot);
+        free_history(&build.made->snapshot);
         return;
     }
-    made->snapshot.bytes = sizeof(*made) + count * sizeof(*made->series) +
-                           made->update_room * sizeof(*made->updates);
-    job->made = &made->snapshot;
+    weigh(build.made);
+    job->made = &build.made->snapshot;
 }
 
-static const struct snapshot_kind kind = { STORE_HISTORY, false, build_history };
+/* --- For other workers: the series, as they are, and the rows of the updates */
+
+static_assert(sizeof(struct history_series) == 4 * sizeof(int64_t) + 6 * sizeof(int32_t),
+              "no gaps");
+
+static int save_history(const struct snapshot *snapshot, struct buf *to)
+{
+    const struct history *history = (const struct history *)snapshot;
+
+    if (buf_append(to, (const char *)history->series,
+                   history->catalog->type_count * sizeof(*history->series)))
+        return -1;
+    for (uint32_t i = 0; i < history->update_count; i++) {
+        if (buf_append(to, (const char *)&history->updates[i].row, sizeof(int64_t)))
+            return -1;
+    }
+    return 0;
+}
+
+/* Whether it is a day, or says that there is ${none}. */
+static bool is_day(int32_t day, int32_t none)
+{
+    return day == none || (day >= DATE_FIRST && day <= DATE_LAST);
+}
+
+static bool is_sound(const struct history *made)
+{
+    bool sound = true;
+
+    for (uint32_t i = 0; sound && i < made->catalog->type_count; i++) {
+        const struct history_series *series = &made->series[i];
+
+        sound = is_day(series->first, INT32_MAX) && is_day(series->last, INT32_MIN) &&
+                is_day(series->before_last, INT32_MIN) && is_day(series->newest_day, 0) &&
+                is_day(series->row_day, INT32_MIN);
+    }
+    return sound;
+}
+
+static int load_rows(struct history *made, struct slice bytes)
+{
+    if (bytes.len != made->update_count * sizeof(int64_t))
+        return -1;
+    for (uint32_t i = 0; i < made->update_count; i++)
+        memcpy(&made->updates[i].row, bytes.at + i * sizeof(int64_t), sizeof(int64_t));
+    return 0;
+}
+
+static struct snapshot *load_history(struct slice bytes, const struct snapshot *base)
+{
+    const struct catalog *catalog = (const struct catalog *)base;
+    size_t len = catalog->type_count * sizeof(struct history_series);
+    struct history *made = bytes.len < len ? NULL : new_history(catalog);
+
+    if (made == NULL)
+        return NULL;
+    if (len > 0)
+        memcpy(made->series, bytes.at, len);
+    if (!is_sound(made) || update_all(made) ||
+        load_rows(made, (struct slice){ bytes.at + len, bytes.len - len })) {
+        free_history(&made->snapshot);
+        return NULL;
+    }
+    weigh(made);
+    return &made->snapshot;
+}
+
+static const struct snapshot_kind kind = {
+    .place = STORE_HISTORY,
+    .build = build_history,
+    .save = save_history,
+    .load = load_history,
+};
 
 enum snapshot_result history_get(struct store *store, struct catalog *catalog,
                                  struct load_waiter *waiter, struct history **history)

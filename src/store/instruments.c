@@ -396,7 +396,8 @@ enum snapshot_result instruments_get(struct store *store, struct catalog *catalo
                                      struct load_waiter *waiter,
                                      struct instruments **instruments)
 {
-    static const struct snapshot_kind kind = { STORE_INSTRUMENTS, false, build_instruments };
+    static const struct snapshot_kind kind = { .place = STORE_INSTRUMENTS,
+                                               .build = build_instruments };
 
     return snapshot_get(store, &kind, &catalog->snapshot, waiter,
                         (struct snapshot **)instruments);

@@ -10,6 +10,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "base/hash.h"
+
 /* An open directory, with as many uses as roots were made of it. */
 struct place {
     int fd;
@@ -155,6 +157,13 @@ struct root *root_share(const struct root *root)
 bool root_same(const struct root *a, const struct root *b)
 {
     return a->place == b->place;
+}
+
+uint64_t root_mark(const struct root *root)
+{
+    return root->place == NULL
+               ? 0
+               : hash_words(HASH_START, root->place->device, root->place->inode) | 1;
 }
 
 bool root_present(const struct root *root)

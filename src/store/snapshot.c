@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/hash.h"
 #include "base/log.h"
 #include "store/lru.h"
 #include "store/root.h"
@@ -48,20 +49,160 @@ void snapshot_fail(struct snapshot_job *job, int error, const char *path)
         log_error("the list of what is on disk: %s", job->failure.reason);
 }
 
+/* --- What other workers have found out */
+
+/* Whether what was seen at ${checked} is still to be believed; ${share} of "catalog_refresh"
+ * must not have passed. Another worker's clock may be a turn ahead. */
+static bool is_young(const struct store *store, uint64_t checked, unsigned share)
+{
+    uint64_t age = checked < store->now ? store->now - checked : 0;
+
+    return checked >= store->root_since && age < store->config->catalog_refresh / share;
+}
+
+/* What a note must be about to be of use: the same directory, seen with the same eyes. */
+static uint64_t origin_of(const struct store *store)
+{
+    return hash_words(HASH_START, root_mark(store->root), store->config->max_symbols);
+}
+
+/* Find the note on the board. Returns whether it says more than is known here. */
+static bool find_note(const struct store *store, const struct snapshot_kind *kind,
+                      const struct snapshot_slot *slot, const struct snapshot *base,
+                      struct board_note *note)
+{
+    if (kind->save == NULL || !board_find(&store->facts.board, kind->place, store->now, note)) {
+        *note = (struct board_note){ 0 };
+        return false;
+    }
+    if (note->origin != origin_of(store) || note->base != (base == NULL ? 0 : base->generation))
+        return false;
+    if (base != NULL && base->generation == 0)
+        return false;
+    return slot->current == NULL || slot->current->base != base ||
+           note->checked > slot->checked;
+}
+
+static void learn(struct snapshot_slot *slot, const struct board_note *note)
+{
+    slot->checked = note->checked;
+    slot->wall = (int64_t)note->wall;
+    slot->took = note->took;
+}
+
+/* Learn whether another worker has found that what was made last is still right. */
+static void ask_board(const struct store *store, const struct snapshot_kind *kind,
+                      struct snapshot_slot *slot, const struct snapshot *base)
+{
+    struct board_note note;
+
+    if (slot->current != NULL && slot->current->base == base &&
+        find_note(store, kind, slot, base, &note) &&
+        note.generation == slot->current->generation)
+        learn(slot, &note);
+}
+
+/* What to do: take what is on the board, or look at the disk, if possible for all. Returns
+ * false if another one looks, and that will do. */
+static bool decide(struct store *store, struct snapshot_job *job, bool urgent)
+{
+    const struct snapshot_kind *kind = job->kind;
+
+    job->useful = find_note(store, kind, job->slot, job->base, &job->posted);
+    job->look = !job->useful || !is_young(store, job->posted.checked, urgent ? 1 : 2);
+    if (!job->look || kind->save == NULL)
+        return true;
+    if (job->base == NULL || job->base->generation != 0)
+        job->claim = board_claim(job->board, kind->place);
+    job->note = (struct board_note){
+        .generation = job->claim,
+        .origin = origin_of(store),
+        .base = job->base == NULL ? 0 : job->base->generation,
+        .checked = job->started,
+        .wall = (uint64_t)store->wall,
+    };
+    return job->claim != 0 || urgent;
+}
+
 /* --- Making one */
 
-static void read_job(struct load *load)
+/* Go on from what is on the board, if that is something else than what was made last. */
+static void take(struct snapshot_job *job)
 {
-    struct snapshot_job *job = (struct snapshot_job *)load;
+    struct slice bytes;
+
+    if (!job->useful || job->taken != NULL ||
+        (job->current != NULL && job->current->generation == job->posted.generation) ||
+        board_read(job->board, job->kind->place, &job->posted, &bytes))
+        return;
+    job->taken = job->kind->load(bytes, job->base);
+    free((char *)bytes.at);
+    if (job->taken == NULL)
+        return;
+    job->taken->generation = job->posted.generation;
+    job->taken->base = (struct snapshot *)job->base;
+    job->before = job->taken;
+}
+
+/* What was found, and is right. */
+static const struct snapshot *found(const struct snapshot_job *job)
+{
+    return job->made != NULL ? job->made : job->before;
+}
+
+/* Whether that is what is on the board. */
+static bool is_posted(const struct snapshot_job *job)
+{
+    return job->posted.generation != 0 && found(job) != NULL &&
+           found(job)->generation == job->posted.generation;
+}
+
+/* Write what was found for other workers, unless it is there. If that fails, they look for
+ * themselves. */
+static void write_down(struct snapshot_job *job)
+{
+    struct board_note *note = &job->note;
+    struct buf bytes = { 0 };
+
+    note->took = job->took;
+    if (is_posted(job) && job->posted.origin == note->origin &&
+        job->posted.base == note->base) {
+        note->generation = job->posted.generation;
+        note->file = job->posted.file;
+        note->bytes = job->posted.bytes;
+        note->hash = job->posted.hash;
+        return;
+    }
+    if (job->kind->save(found(job), &bytes) ||
+        board_write(job->board, job->kind->place, &job->posted,
+                    (struct slice){ bytes.bytes, bytes.len }, note))
+        note->generation = 0;
+    buf_free(&bytes);
+}
+
+static void look(struct snapshot_job *job)
+{
     uint64_t began = clock_ns();
 
     if (!root_present(job->root)) {
         job->error = ENOENT;
         failure_set(&job->failure, 503, NULL, "the data directory is missing or empty");
-    } else {
-        job->kind->build(job);
+        return;
     }
+    job->kind->build(job);
     job->took = clock_ns() - began;
+    if (job->claim != 0 && job->error == 0)
+        write_down(job);
+}
+
+static void read_job(struct load *load)
+{
+    struct snapshot_job *job = (struct snapshot_job *)load;
+
+    take(job);
+    job->look |= !is_posted(job);
+    if (job->look)
+        look(job);
 }
 
 /* Replace what was made last. */
@@ -69,17 +210,38 @@ static void adopt(struct snapshot_job *job)
 {
     struct snapshot_slot *slot = job->slot;
 
+    if (job->made == NULL && job->taken != NULL) {
+        job->made = job->taken;
+        job->taken = NULL;
+        stats_add(STATS_catalog_shared, 1);
+    } else if (job->made != NULL) {
+        stats_add(STATS_catalog_builds, 1);
+    }
     if (job->made != NULL) {
         job->made->uses = 1;
         job->made->base = hold((struct snapshot *)job->base);
         stats_add(STATS_catalog_bytes, job->made->bytes);
-        stats_add(STATS_catalog_builds, 1);
         snapshot_release(slot->current);
         slot->current = job->made;
     }
-    slot->checked = job->started;
-    slot->wall = job->wall / 1000000000;
-    slot->took = job->took;
+    if (job->look) {
+        slot->checked = job->started;
+        slot->wall = job->wall / 1000000000;
+        slot->took = job->took;
+        stats_add(STATS_catalog_looks, job->kind->save != NULL);
+    } else {
+        learn(slot, &job->posted);
+    }
+}
+
+/* Tell the others what was found: what is in the slot. */
+static void tell(struct store *store, const struct snapshot_job *job)
+{
+    if (job->error == 0 && job->note.generation != 0) {
+        job->slot->current->generation = job->note.generation;
+        board_put(&store->facts.board, job->kind->place, store->now, &job->note);
+    }
+    board_release(&store->facts.board, job->kind->place);
 }
 
 /* The system was out of files: once more, with one day fewer kept. */
@@ -95,8 +257,10 @@ static bool try_again(struct store *store, struct snapshot_job *job)
 
 static void free_job(struct snapshot_job *job)
 {
+    if (job->taken != NULL)
+        job->taken->free(job->taken);
     snapshot_release((struct snapshot *)job->base);
-    snapshot_release((struct snapshot *)job->before);
+    snapshot_release(job->current);
     root_free(job->root);
     free(job);
 }
@@ -110,6 +274,8 @@ static void settle(struct load *load)
     job->slot->job = NULL;
     if (job->error == 0)
         adopt(job);
+    if (job->claim != 0)
+        tell(load->store, job);
     load_end(load, job->error == 0 ? LOAD_AGAIN : LOAD_FAILED, &job->failure, NULL, NULL);
     free_job(job);
 }
@@ -131,7 +297,8 @@ static struct snapshot_job *prepare(struct store *store, const struct snapshot_k
     job->kind = kind;
     job->slot = slot;
     job->base = hold(base);
-    job->before = hold(slot->current);
+    job->before = job->current = hold(slot->current);
+    job->board = &store->facts.board;
     return job;
 }
 
@@ -150,6 +317,8 @@ static void make(struct store *store, const struct snapshot_kind *kind,
     } else if ((job = prepare(store, kind, slot, base)) == NULL) {
         if (waiter != NULL)
             load_deny(waiter);
+    } else if (!decide(store, job, waiter != NULL)) {
+        free_job(job);
     } else {
         slot->job = job;
         if (waiter != NULL)
@@ -160,16 +329,14 @@ static void make(struct store *store, const struct snapshot_kind *kind,
 
 /* --- Asking for one */
 
-/* Whether what was made last will do; ${share} of "catalog_refresh" must not have passed. */
+/* Whether what was made last will do. */
 static bool is_fresh(const struct store *store, const struct snapshot_kind *kind,
                      const struct snapshot_slot *slot, const struct snapshot *base,
                      unsigned share)
 {
     if (slot->current == NULL || slot->current->base != base)
         return false;
-    return kind->timeless ||
-           (slot->checked >= store->root_since &&
-            store->now - slot->checked < store->config->catalog_refresh / share);
+    return kind->timeless || is_young(store, slot->checked, share);
 }
 
 enum snapshot_result snapshot_get(struct store *store, const struct snapshot_kind *kind,
@@ -186,6 +353,8 @@ enum snapshot_result snapshot_get(struct store *store, const struct snapshot_kin
             return SNAPSHOT_FAILED;
         }
         load_leave(waiter);
+        if (!just_made && !is_fresh(store, kind, slot, base, 2))
+            ask_board(store, kind, slot, base);
         if (just_made || is_fresh(store, kind, slot, base, 1)) {
             if (!just_made && !is_fresh(store, kind, slot, base, 2))
                 make(store, kind, slot, base, NULL);

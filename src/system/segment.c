@@ -13,6 +13,7 @@
 #include "config.h"
 
 #define NAME "tickd"
+#define SCRATCH_NAME "tickd-scratch" /* not to be taken for a segment */
 #define MAGIC UINT64_C(0x746765736b636974) /* "tickseg", nearly */
 #define PAGE 4096
 
@@ -36,6 +37,7 @@ struct segment {
     char *at;
     size_t bytes;
     int fd;
+    int scratch[SEGMENT_SCRATCH]; /* -1: none */
 };
 
 static uint64_t whole_pages(uint64_t bytes)
@@ -102,7 +104,19 @@ static struct segment *map(int fd, size_t bytes, int protection)
         return NULL;
     }
     *segment = (struct segment){ .at = at, .bytes = bytes, .fd = fd };
+    for (int i = 0; i < SEGMENT_SCRATCH; i++)
+        segment->scratch[i] = -1;
     return segment;
+}
+
+static int make_scratch(struct segment *segment)
+{
+    for (int i = 0; i < SEGMENT_SCRATCH; i++) {
+        segment->scratch[i] = memfd_create(SCRATCH_NAME, MFD_CLOEXEC);
+        if (segment->scratch[i] < 0)
+            return -1;
+    }
+    return 0;
 }
 
 struct segment *segment_create(const size_t bytes[SEGMENT_SECTIONS])
@@ -131,6 +145,12 @@ struct segment *segment_create(const size_t bytes[SEGMENT_SECTIONS])
     }
     memcpy(segment->at, &header, sizeof(header));
     segment->header = header;
+    if (make_scratch(segment)) {
+        error = errno;
+        segment_free(segment);
+        errno = error;
+        return NULL;
+    }
     return segment;
 }
 
@@ -200,6 +220,11 @@ size_t segment_bytes(const struct segment *segment, enum segment_section section
     return segment->header.sections[section].bytes;
 }
 
+int segment_scratch(const struct segment *segment, unsigned number)
+{
+    return segment->scratch[number];
+}
+
 const char *segment_version(const struct segment *segment)
 {
     return segment->header.version;
@@ -221,5 +246,9 @@ void segment_free(struct segment *segment)
         return;
     munmap(segment->at, segment->bytes);
     close(segment->fd);
+    for (int i = 0; i < SEGMENT_SCRATCH; i++) {
+        if (segment->scratch[i] >= 0)
+            close(segment->scratch[i]);
+    }
     free(segment);
 }
