@@ -2,11 +2,15 @@
 
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/log.h"
+#include "dice.h"
 #include "session.h"
 #include "store/catalog.h"
+#include "store/catalogcopy.h"
 #include "store/history.h"
+#include "system/stats.h"
 
 /* What is known of all that is on disk: when it is read again, and what then. A store without
  * helpers reads at once. */
@@ -172,6 +176,295 @@ START_TEST(history_knows_days_and_the_newest_file)
 }
 END_TEST
 
+/* --- Two workers */
+
+static struct segment *segment;
+static struct facts facts[3];
+static struct session other;
+
+static void begin_both(const char *max_symbols)
+{
+    size_t bytes[SEGMENT_SECTIONS] = { [SEGMENT_STATS] = 4096 };
+    struct config *config = files_config(), *again = files_config_again();
+
+    log_set_level(LOG_LEVEL_ERROR);
+    plant("ex", "A", "MD", 20002);
+    plant("ex", "B", "MD", 20000);
+    plant("other", "B", "TRADES", 20003);
+    files_set(again, "max_symbols", max_symbols);
+    facts_sizes(config, bytes);
+    segment = segment_create(bytes);
+    ck_assert_ptr_nonnull(segment);
+    for (unsigned i = 0; i < COUNT_OF(facts); i++)
+        facts_attach(&facts[i], segment, i + 1);
+    session_begin_with(&session, config, &facts[0], NULL);
+    session_begin_with(&other, again, &facts[1], NULL);
+    waiter = (struct load_waiter){ .failure = &failure };
+}
+
+static void end_both(void)
+{
+    session_end(&session);
+    session_end(&other);
+    segment_free(segment);
+}
+
+static void later(uint64_t ms)
+{
+    session_later(&session, ms);
+    session_later(&other, ms);
+}
+
+/* Looks at the disk since the last call. */
+static unsigned looks(void)
+{
+    static uint64_t before;
+    uint64_t all = stats_mine->counters[STATS_catalog_looks], more = all - before;
+
+    before = all;
+    return (unsigned)more;
+}
+
+/* How many symbols a worker lists. */
+static unsigned symbols_of(struct session *worker)
+{
+    struct catalog *catalog = NULL;
+
+    ck_assert_int_eq(catalog_get(worker->store, &waiter, &catalog), SNAPSHOT_OK);
+    unsigned count = catalog->symbol_count;
+    done(catalog);
+    return count;
+}
+
+static struct history *history_of(struct session *worker)
+{
+    struct catalog *catalog = NULL;
+    struct history *history = NULL;
+
+    ck_assert_int_eq(catalog_get(worker->store, &waiter, &catalog), SNAPSHOT_OK);
+    ck_assert_int_eq(history_get(worker->store, catalog, &waiter, &history), SNAPSHOT_OK);
+    done(catalog);
+    return history;
+}
+
+START_TEST(catalog_is_looked_for_once)
+{
+    struct catalog *catalog = NULL;
+
+    begin_both("200000");
+    looks();
+    ck_assert_uint_eq(symbols_of(&session), 3);
+    ck_assert_uint_eq(looks(), 1);
+    ck_assert_int_eq(catalog_get(other.store, &waiter, &catalog), SNAPSHOT_OK);
+    ck_assert_uint_eq(looks(), 0);
+    ck_assert_uint_eq(catalog->exchange_count, 2);
+    ck_assert_str_eq(catalog->exchanges[1].name, "other");
+    ck_assert_ptr_eq(catalog_symbol(catalog, &catalog->exchanges[0], "B"),
+                     &catalog->symbols[1]);
+    ck_assert_uint_eq(catalog->symbols[2].type_count, 1);
+    ck_assert_str_eq(catalog_type(catalog, catalog->symbols[2].first_type), "TRADES");
+    done(catalog);
+
+    /* Nothing changes: one of them looks, and the other one knows. */
+    for (int i = 0; i < 10; i++) {
+        later(6000);
+        ck_assert_uint_eq(symbols_of(i % 2 == 0 ? &session : &other), 3);
+        ck_assert_uint_eq(symbols_of(i % 2 == 0 ? &other : &session), 3);
+        ck_assert_uint_eq(looks(), 1);
+    }
+    /* Something does. */
+    plant("ex", "C", "MD", 20000);
+    files_touch("ex", OLD + 1);
+    later(6000);
+    ck_assert_uint_eq(symbols_of(&other), 4);
+    ck_assert_uint_eq(symbols_of(&session), 4);
+    ck_assert_uint_eq(looks(), 1);
+    end_both();
+}
+END_TEST
+
+/* One who was idle for long reads only what has changed since another one looked: else it would
+ * put up a list of its own. */
+START_TEST(catalog_goes_on_from_what_another_one_found)
+{
+    struct catalog *first = NULL, *second = NULL;
+
+    begin_both("200000");
+    ck_assert_int_eq(catalog_get(session.store, &waiter, &first), SNAPSHOT_OK);
+    later(60000);
+    looks();
+    ck_assert_int_eq(catalog_get(other.store, &waiter, &second), SNAPSHOT_OK);
+    ck_assert_uint_eq(looks(), 1);
+    ck_assert_uint_ne(first->snapshot.generation, 0);
+    ck_assert_uint_eq(first->snapshot.generation, second->snapshot.generation);
+    done(first);
+    done(second);
+    end_both();
+}
+END_TEST
+
+START_TEST(catalog_waits_for_nobody_else)
+{
+    begin_both("200000");
+    ck_assert_uint_eq(symbols_of(&session), 3);
+    ck_assert_uint_eq(symbols_of(&other), 3);
+    plant("ex", "C", "MD", 20000);
+    files_touch("ex", OLD + 1);
+    looks();
+
+    /* A third one stands still in the middle of a look. */
+    ck_assert_uint_ne(board_claim(&facts[2].board, STORE_CATALOG), 0);
+    later(6000);
+    ck_assert_uint_eq(symbols_of(&session), 3);
+    ck_assert_uint_eq(looks(), 0);
+    later(6000);
+    ck_assert_uint_eq(symbols_of(&session), 4);
+    ck_assert_uint_eq(looks(), 1);
+    ck_assert_uint_eq(symbols_of(&other), 4); /* what is found so is one's own */
+    ck_assert_uint_eq(looks(), 1);
+
+    /* It is dead. */
+    facts_sweep(&facts[0], 3);
+    later(6000);
+    ck_assert_uint_eq(symbols_of(&session), 4);
+    ck_assert_uint_eq(symbols_of(&other), 4);
+    ck_assert_uint_eq(looks(), 1);
+    end_both();
+}
+END_TEST
+
+START_TEST(catalog_of_another_setup_is_no_use)
+{
+    begin_both("2");
+    looks();
+    ck_assert_uint_eq(symbols_of(&session), 3);
+    ck_assert_uint_eq(symbols_of(&other), 2);
+    ck_assert_uint_eq(looks(), 2);
+    end_both();
+}
+END_TEST
+
+START_TEST(catalog_of_another_root_is_no_use)
+{
+    begin_both("200000");
+    ck_assert_uint_eq(symbols_of(&session), 3);
+    char away[4096];
+    snprintf(away, sizeof(away), "%s.away", files_root());
+    MUST(rename(files_root(), away) == 0 && mkdir(files_root(), 0777) == 0);
+    plant("ex", "Z", "MD", 20000);
+    later(2000);
+    looks();
+    ck_assert_uint_eq(symbols_of(&other), 1);
+    ck_assert_uint_eq(symbols_of(&session), 1);
+    ck_assert_uint_eq(looks(), 1);
+    char command[4200];
+    snprintf(command, sizeof(command), "rm -r %s", away);
+    MUST(system(command) == 0);
+    end_both();
+}
+END_TEST
+
+START_TEST(catalog_that_is_damaged_is_no_use)
+{
+    begin_both("200000");
+    ck_assert_uint_eq(symbols_of(&session), 3);
+    for (unsigned i = 0; i < SEGMENT_SCRATCH; i++)
+        MUST(ftruncate(segment_scratch(segment, i), 50) == 0);
+    looks();
+    ck_assert_uint_eq(symbols_of(&other), 3);
+    ck_assert_uint_eq(looks(), 1);
+    end_both();
+}
+END_TEST
+
+/* Whatever bytes are changed: it is refused, or is one that can be used. */
+START_TEST(catalogcopy_survives_anything)
+{
+    struct dice dice = dice_new(1);
+    struct buf saved = { 0 };
+    unsigned refused = 0;
+
+    begin();
+    struct catalog *catalog = get();
+    ck_assert_int_eq(catalogcopy_save(&catalog->snapshot, &saved), 0);
+    done(catalog);
+    for (int i = 0; i < 20000; i++) {
+        char *bytes = malloc(saved.len);
+        size_t len =
+            dice_roll(&dice, 4) == 0 ? dice_roll(&dice, (unsigned)saved.len) : saved.len;
+
+        memcpy(bytes, saved.bytes, saved.len);
+        for (unsigned j = 0; j <= dice_roll(&dice, 3); j++)
+            bytes[dice_roll(&dice, (unsigned)saved.len)] = (char)dice_roll(&dice, 256);
+        struct snapshot *made = catalogcopy_load((struct slice){ bytes, len }, NULL);
+        free(bytes);
+        refused += made == NULL;
+        if (made == NULL)
+            continue;
+        catalog = (struct catalog *)made;
+        for (uint32_t e = 0; e < catalog->exchange_count; e++) {
+            const struct catalog_exchange *exchange = &catalog->exchanges[e];
+
+            catalog_exchange(catalog, SLICE("other"));
+            catalog_symbol(catalog, exchange, "B");
+            for (uint32_t s = 0; s < exchange->symbol_count; s++) {
+                const struct catalog_symbol *symbol =
+                    &catalog->symbols[exchange->first_symbol + s];
+
+                ck_assert_uint_eq(symbol->len, strlen(symbol->name));
+                for (uint32_t t = 0; t < symbol->type_count; t++)
+                    ck_assert_uint_le(strlen(catalog_type(catalog, symbol->first_type + t)),
+                                      64);
+            }
+        }
+        made->free(made);
+    }
+    ck_assert_uint_gt(refused, 1000);
+    buf_free(&saved);
+    session_end(&session);
+}
+END_TEST
+
+START_TEST(history_is_looked_for_once)
+{
+    begin_both("200000");
+    files_touch(files_column("ex/B/MD", "time", 20000), 6000);
+    looks();
+    struct history *first = history_of(&session), *second = history_of(&other);
+    ck_assert_uint_eq(looks(), 2); /* for the catalog, and for it */
+    ck_assert_ptr_ne(first, second);
+    ck_assert_uint_eq(second->update_count, first->update_count);
+    ck_assert_str_eq(second->updates[0].symbol, first->updates[0].symbol);
+    ck_assert_int_eq(second->updates[0].newest, first->updates[0].newest);
+    ck_assert_int_eq(second->series[0].first, 20002);
+    ck_assert_int_eq(second->series[2].last, 20003);
+    snapshot_release(&second->snapshot);
+    later(6000);
+    for (int i = 0; i < 2; i++) {
+        second = history_of(i == 0 ? &other : &session);
+        snapshot_release(&second->snapshot);
+        ck_assert_uint_eq(looks(), i == 0 ? 2 : 0);
+    }
+    ck_assert_int_eq(history_wall(session.store), history_wall(other.store));
+
+    files_touch(files_column("ex/B/MD", "time", 20000), FILES_WALL);
+    later(6000);
+    for (int i = 0; i < 2; i++) {
+        second = history_of(i == 0 ? &other : &session);
+        ck_assert_int_eq(second->updates[0].newest, FILES_WALL);
+        ck_assert_str_eq(second->updates[0].symbol, "B");
+        snapshot_release(&second->snapshot);
+    }
+    ck_assert_uint_eq(looks(), 2);
+    snapshot_release(&first->snapshot);
+    end_both();
+}
+END_TEST
+
 UNIT("catalog", catalog_lists_in_order, catalog_is_made_again_only_when_it_has_changed,
      catalog_reads_young_directories_again, catalog_is_not_there_without_data,
-     history_knows_days_and_the_newest_file)
+     history_knows_days_and_the_newest_file, catalog_is_looked_for_once,
+     catalog_goes_on_from_what_another_one_found, catalog_waits_for_nobody_else,
+     catalog_of_another_setup_is_no_use, catalog_of_another_root_is_no_use,
+     catalog_that_is_damaged_is_no_use, catalogcopy_survives_anything,
+     history_is_looked_for_once)

@@ -100,8 +100,8 @@ void answer_memory(struct answer *answer, int status, const char *content_type,
  * The same where the bytes lie in the file ${fd}, too, from ${offset} on, which must live as
  * long and stay as it is: they are sent from there.
  */
-void answer_file(struct answer *answer, int status, const char *content_type,
-                 struct slice body, int fd, off_t offset);
+void answer_file(struct answer *answer, int status, const char *content_type, struct slice body,
+                 int fd, off_t offset);
 
 /**
  * answer_failed(answer):

@@ -16,8 +16,8 @@ void answer_memory(struct answer *answer, int status, const char *content_type,
     body_of(&answer->body, body);
 }
 
-void answer_file(struct answer *answer, int status, const char *content_type,
-                 struct slice body, int fd, off_t offset)
+void answer_file(struct answer *answer, int status, const char *content_type, struct slice body,
+                 int fd, off_t offset)
 {
     answer->status = status;
     answer->content_type = content_type;

@@ -19,9 +19,8 @@
  * + 1, oneself} and released by a swap to {the same sequence, 0}. The owner alone writes the
  * files and the note of its place; of the files only the one that the note does not tell of. So
  * nobody who has found the newest note reads what is being written. Who has found an older one
- * may: he reads bytes of two contents, or too few, and the hash tells him. It begins with the
- * generation, the sequence of the claim, which is no other content's: old bytes of equal length
- * do not pass for new ones.
+ * may: he reads bytes of two contents, or too few, and the hash tells him. The sequence of the
+ * claim, which is no other content's, is a content's generation.
  *
  * Dying. Who is killed with a claim leaves at most a file half written that no note tells of,
  * or a note in the making, which the sweep of the cache takes away: the content is lost then,
@@ -66,12 +65,6 @@ static int file_of(const struct board *board, unsigned place, uint64_t file)
     return segment_scratch(board->segment, 2 * place + (unsigned)(file & 1));
 }
 
-static uint64_t hash_of(const struct board_note *note, struct slice bytes)
-{
-    return hash_bytes(hash_words(HASH_START, note->generation, note->base), bytes.at,
-                      bytes.len);
-}
-
 bool board_find(const struct board *board, unsigned place, uint64_t now,
                 struct board_note *note)
 {
@@ -108,7 +101,8 @@ int board_read(const struct board *board, unsigned place, const struct board_not
         (memory = malloc(note->bytes + 1)) == NULL)
         return -1;
     *bytes = (struct slice){ memory, note->bytes };
-    if (read_all(fd, memory, note->bytes) || hash_of(note, *bytes) != note->hash) {
+    if (read_all(fd, memory, note->bytes) ||
+        hash_bytes(HASH_START, memory, note->bytes) != note->hash) {
         free(memory);
         return -1;
     }
@@ -148,7 +142,7 @@ int board_write(const struct board *board, unsigned place, const struct board_no
         return -1;
     note->file = file;
     note->bytes = bytes.len;
-    note->hash = hash_of(note, bytes);
+    note->hash = hash_bytes(HASH_START, bytes.at, bytes.len);
     return 0;
 }
 

@@ -13,7 +13,7 @@
 #include "config.h"
 
 #define NAME "tickd"
-#define SCRATCH_NAME "tickd-scratch" /* not to be taken for a segment */
+#define SCRATCH_NAME "tickd-scratch"       /* not to be taken for a segment */
 #define MAGIC UINT64_C(0x746765736b636974) /* "tickseg", nearly */
 #define PAGE 4096
 
