@@ -182,7 +182,7 @@ static struct segment *segment;
 static struct facts facts[3];
 static struct session other;
 
-static void begin_both(const char *max_symbols)
+static void begin_both(const char *max_symbols, const char *watch)
 {
     size_t bytes[SEGMENT_SECTIONS] = { [SEGMENT_STATS] = 4096 };
     struct config *config = files_config(), *again = files_config_again();
@@ -192,6 +192,8 @@ static void begin_both(const char *max_symbols)
     plant("ex", "B", "MD", 20000);
     plant("other", "B", "TRADES", 20003);
     files_set(again, "max_symbols", max_symbols);
+    files_set(config, "catalog_watch", watch);
+    files_set(again, "catalog_watch", watch);
     facts_sizes(config, bytes);
     segment = segment_create(bytes);
     ck_assert_ptr_nonnull(segment);
@@ -251,7 +253,7 @@ START_TEST(catalog_is_looked_for_once)
 {
     struct catalog *catalog = NULL;
 
-    begin_both("200000");
+    begin_both("200000", "off");
     looks();
     ck_assert_uint_eq(symbols_of(&session), 3);
     ck_assert_uint_eq(looks(), 1);
@@ -289,7 +291,7 @@ START_TEST(catalog_goes_on_from_what_another_one_found)
 {
     struct catalog *first = NULL, *second = NULL;
 
-    begin_both("200000");
+    begin_both("200000", "off");
     ck_assert_int_eq(catalog_get(session.store, &waiter, &first), SNAPSHOT_OK);
     later(60000);
     looks();
@@ -305,7 +307,7 @@ END_TEST
 
 START_TEST(catalog_waits_for_nobody_else)
 {
-    begin_both("200000");
+    begin_both("200000", "off");
     ck_assert_uint_eq(symbols_of(&session), 3);
     ck_assert_uint_eq(symbols_of(&other), 3);
     plant("ex", "C", "MD", 20000);
@@ -335,7 +337,7 @@ END_TEST
 
 START_TEST(catalog_of_another_setup_is_no_use)
 {
-    begin_both("2");
+    begin_both("2", "off");
     looks();
     ck_assert_uint_eq(symbols_of(&session), 3);
     ck_assert_uint_eq(symbols_of(&other), 2);
@@ -346,7 +348,7 @@ END_TEST
 
 START_TEST(catalog_of_another_root_is_no_use)
 {
-    begin_both("200000");
+    begin_both("200000", "off");
     ck_assert_uint_eq(symbols_of(&session), 3);
     char away[4096];
     snprintf(away, sizeof(away), "%s.away", files_root());
@@ -366,7 +368,7 @@ END_TEST
 
 START_TEST(catalog_that_is_damaged_is_no_use)
 {
-    begin_both("200000");
+    begin_both("200000", "off");
     ck_assert_uint_eq(symbols_of(&session), 3);
     for (unsigned i = 0; i < SEGMENT_SCRATCH; i++)
         MUST(ftruncate(segment_scratch(segment, i), 50) == 0);
@@ -427,7 +429,7 @@ END_TEST
 
 START_TEST(history_is_looked_for_once)
 {
-    begin_both("200000");
+    begin_both("200000", "off");
     files_touch(files_column("ex/B/MD", "time", 20000), 6000);
     looks();
     struct history *first = history_of(&session), *second = history_of(&other);
@@ -461,10 +463,113 @@ START_TEST(history_is_looked_for_once)
 }
 END_TEST
 
+/* --- Watched directories */
+
+/* Returns false, and says so, where the system has no inotify for us. */
+static bool begin_watched(void)
+{
+    begin_both("200000", "auto");
+    looks();
+    ck_assert_uint_eq(symbols_of(&session), 3);
+    ck_assert_uint_eq(looks(), 1);
+    later(2000);
+    ck_assert_uint_eq(symbols_of(&session), 3);
+    if (looks() == 0 && session.store->snapshots[STORE_CATALOG].watched)
+        return true;
+    puts("skipped: directories cannot be watched here");
+    end_both();
+    return false;
+}
+
+/* Both workers list ${count} symbols a moment later, after so many looks. */
+static void expect_soon(unsigned count, unsigned looked)
+{
+    later(1500);
+    ck_assert_uint_eq(symbols_of(&session), count);
+    ck_assert_uint_eq(symbols_of(&other), count);
+    ck_assert_uint_eq(looks(), looked);
+}
+
+START_TEST(catalog_is_right_until_the_kernel_says_no)
+{
+    char old[4096], new[4096];
+
+    if (!begin_watched())
+        return;
+    for (int i = 0; i < 10; i++) {
+        later(20000);
+        expect_soon(3, 0);
+    }
+    files_folder("ex/C");
+    expect_soon(4, 1);
+    expect_soon(4, 0);
+    files_folder("new/D");
+    expect_soon(5, 1);
+    files_folder("new/E"); /* in a directory that is watched since then */
+    expect_soon(6, 1);
+    files_rename("new", ".new");
+    expect_soon(4, 1);
+    files_folder(".new/F"); /* nobody's business any more */
+    expect_soon(4, 0);
+    files_rename(".new", "new2");
+    expect_soon(7, 1);
+    files_folder("new2/G");
+    expect_soon(8, 1);
+    snprintf(old, sizeof(old), "%s/new2/G", files_root());
+    MUST(rmdir(old) == 0);
+    expect_soon(7, 1);
+
+    /* A type, and a link. */
+    struct catalog *catalog = NULL;
+    files_folder("ex/C/MD");
+    expect_soon(7, 1);
+    ck_assert_int_eq(catalog_get(other.store, &waiter, &catalog), SNAPSHOT_OK);
+    ck_assert_uint_eq(catalog->symbols[2].type_count, 1);
+    done(catalog);
+    snprintf(new, sizeof(new), "%s/ex/L", files_root());
+    MUST(symlink("A", new) == 0);
+    expect_soon(8, 1);
+    end_both();
+}
+END_TEST
+
+START_TEST(catalog_is_looked_for_now_and_then_even_so)
+{
+    if (!begin_watched())
+        return;
+    later(200000);
+    expect_soon(3, 0);
+    later(200000);
+    expect_soon(3, 1);
+    expect_soon(3, 0);
+    end_both();
+}
+END_TEST
+
+/* What somebody has been told, who then died, is not forgotten. */
+START_TEST(catalog_does_not_believe_the_dead)
+{
+    struct watch watch;
+
+    if (!begin_watched())
+        return;
+    files_folder("ex/C");
+    ck_assert_uint_ne(board_claim(&facts[2].board, STORE_CATALOG), 0);
+    watch_begin(&watch, segment_inotify(segment), files_root());
+    watch_end(&watch);
+    expect_soon(3, 0); /* he looks, as far as they know */
+    facts_sweep(&facts[0], 3);
+    expect_soon(4, 1);
+    expect_soon(4, 0);
+    end_both();
+}
+END_TEST
+
 UNIT("catalog", catalog_lists_in_order, catalog_is_made_again_only_when_it_has_changed,
      catalog_reads_young_directories_again, catalog_is_not_there_without_data,
      history_knows_days_and_the_newest_file, catalog_is_looked_for_once,
      catalog_goes_on_from_what_another_one_found, catalog_waits_for_nobody_else,
      catalog_of_another_setup_is_no_use, catalog_of_another_root_is_no_use,
      catalog_that_is_damaged_is_no_use, catalogcopy_survives_anything,
-     history_is_looked_for_once)
+     history_is_looked_for_once, catalog_is_right_until_the_kernel_says_no,
+     catalog_is_looked_for_now_and_then_even_so, catalog_does_not_believe_the_dead)

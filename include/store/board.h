@@ -33,6 +33,8 @@ struct board_note {
     uint64_t checked; /* clock_ms when the last look began that found it so */
     uint64_t wall;    /* likewise, seconds since the epoch */
     uint64_t took;    /* nanoseconds */
+    uint64_t claim;   /* under which this was put up: board_untouched */
+    uint64_t watched; /* it is right as long as the kernel tells of no change: store/watch.h */
 };
 
 /* One process's view of it. */
@@ -98,6 +100,12 @@ void board_put(struct board *board, unsigned place, uint64_t now,
  * Give the claim back.
  */
 void board_release(const struct board *board, unsigned place);
+
+/**
+ * board_untouched(board, place, note):
+ * Whether nobody has claimed ${place} since ${note} was put up.
+ */
+bool board_untouched(const struct board *board, unsigned place, const struct board_note *note);
 
 /**
  * board_sweep(board, owner):

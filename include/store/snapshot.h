@@ -10,6 +10,7 @@
 #include "store/board.h"
 #include "store/load.h"
 #include "store/store.h"
+#include "store/watch.h"
 
 /*
  * Things that are known of DATA as a whole: each is made by a helper, never changes, and is
@@ -24,6 +25,9 @@
  * (store/board.h): what one of them found, or that nothing has changed, is taken over by the
  * others, as long as it is no older than it would be if they had looked themselves. While one
  * looks, the others use what they have; who cannot, looks for himself.
+ *
+ * Where the kernel tells when directories change (store/watch.h), what is known of them is
+ * right until it does: it is asked after "revalidate", and believed for some minutes.
  *
  * Those who use a snapshot are threads of one process: the loop's holds and releases, a
  * helper's reads what its job holds.
@@ -55,6 +59,8 @@ struct snapshot_job {
     struct board_note posted; /* as it was found there; generation 0: there was none */
     bool useful;              /* it says more than is known here */
     bool look;                /* ... but not enough: look at the disk */
+    int inotify;              /* to watch with; -1: not */
+    struct watch watch;
     uint64_t claim; /* on the board: the generation of what is made; 0: it is not put up */
     struct board_note note; /* what is put up; generation 0: nothing, after all */
     struct snapshot_slot *slot;
@@ -72,6 +78,7 @@ struct snapshot_job {
 struct snapshot_kind {
     unsigned place; /* in the store's slots, and on the board if there is one for it */
     bool timeless;  /* right as long as its base is */
+    bool watches;   /* build has the directories that it looks at watched */
 
     /* All on a helper: they may block. Without the latter two it is not shared. */
     void (*build)(struct snapshot_job *job);

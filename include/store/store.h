@@ -31,6 +31,7 @@ struct snapshot_slot {
     uint64_t checked;         /* store time when the last look at the disk began */
     int64_t wall;             /* likewise, seconds since the epoch */
     uint64_t took;            /* nanoseconds */
+    bool watched;             /* the kernel tells when it is not right any more */
 };
 
 struct store {

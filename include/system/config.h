@@ -57,6 +57,8 @@ enum { CONFIG_ENGINE_AUTO, CONFIG_ENGINE_EPOLL, CONFIG_ENGINE_IO_URING };
 enum { CONFIG_MISSING_ERROR, CONFIG_MISSING_SKIP, CONFIG_MISSING_PREFIX };
 /* The choices of "sendfile". */
 enum { CONFIG_SENDFILE_ON, CONFIG_SENDFILE_OFF };
+/* The choices of "catalog_watch". */
+enum { CONFIG_CATALOG_WATCH_AUTO, CONFIG_CATALOG_WATCH_OFF };
 /* The choices of "framing". */
 enum { CONFIG_FRAMING_CHUNKED, CONFIG_FRAMING_LENGTH };
 /* The choices of "access_log_format". */

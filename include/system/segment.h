@@ -71,6 +71,12 @@ size_t segment_bytes(const struct segment *segment, enum segment_section section
 int segment_scratch(const struct segment *segment, unsigned number);
 
 /**
+ * segment_inotify(segment):
+ * The descriptor of an inotify(7) instance that is inherited with it; -1: there is none.
+ */
+int segment_inotify(const struct segment *segment);
+
+/**
  * segment_version(segment), segment_master(segment), segment_born(segment):
  * The version of the program that made the segment; its process; and when, in seconds since the
  * Unix epoch.

@@ -162,6 +162,11 @@ void board_release(const struct board *board, unsigned place)
     shared_swap(&board->claims[place], claimed, claimed - board->owner);
 }
 
+bool board_untouched(const struct board *board, unsigned place, const struct board_note *note)
+{
+    return shared_load(&board->claims[place]) == note->claim * SEQUENCE_ONE;
+}
+
 unsigned board_sweep(struct board *board, unsigned owner)
 {
     unsigned swept = 0;

@@ -282,6 +282,7 @@ static int add_symbol(struct build *build, const struct catalog_exchange *exchan
         return 0;
     }
     snprintf(path, sizeof(path), "%s/%s", exchange->name, name);
+    watch_add(&build->job->watch, path);
     const struct catalog_symbol *unchanged = find_unchanged(build, before, name, path);
     int result = unchanged != NULL ? copy_types(build, &symbol, unchanged)
                                    : read_types(build, &symbol, path, before != NULL);
@@ -328,6 +329,7 @@ static int fill_exchange(struct build *build, struct catalog_exchange *exchange)
     struct list list = { 0 };
     struct stat found;
 
+    watch_add(&build->job->watch, exchange->name);
     if (before != NULL && before->mark != 0 &&
         root_stat(build->job->root, exchange->name, &found) == 0 &&
         catalog_mark_of(&found, build->job->wall) == before->mark) {
@@ -364,6 +366,8 @@ static int add_exchange(struct build *build, const char *name)
 static int fill(struct build *build)
 {
     struct list list = { 0 };
+
+    watch_add(&build->job->watch, ".");
     int result = list_read(build, ".", &list);
 
     if (result)
@@ -427,6 +431,7 @@ static void build_catalog(struct snapshot_job *job)
 
 static const struct snapshot_kind kind = {
     .place = STORE_CATALOG,
+    .watches = true,
     .build = build_catalog,
     .save = catalogcopy_save,
     .load = catalogcopy_load,

@@ -15,6 +15,14 @@
  * fewer kept. */
 #define TRIES 8
 
+/* How long the kernel is believed that no directory has changed, in milliseconds: there may be
+ * changes that it is not told of. */
+#define TRUST 300000
+
+/* When it says that one has, and the next look is due, the last one must be as long ago as it
+ * took, so many times. */
+#define REST 10
+
 static struct snapshot *hold(struct snapshot *snapshot)
 {
     if (snapshot != NULL)
@@ -66,6 +74,17 @@ static uint64_t origin_of(const struct store *store)
     return hash_words(HASH_START, root_mark(store->root), store->config->max_symbols);
 }
 
+/* Whether nothing has happened to the directories since the note was put up. Whoever looks at
+ * them claims the place before he drops what has. */
+static bool is_quiet(const struct store *store, unsigned place, const struct board_note *note)
+{
+    const struct board *board = &store->facts.board;
+
+    return note->watched && store->now - note->checked < TRUST &&
+           board_untouched(board, place, note) &&
+           watch_quiet(segment_inotify(board->segment)) && board_untouched(board, place, note);
+}
+
 /* Find the note on the board. Returns whether it says more than is known here. */
 static bool find_note(const struct store *store, const struct snapshot_kind *kind,
                       const struct snapshot_slot *slot, const struct snapshot *base,
@@ -79,6 +98,10 @@ static bool find_note(const struct store *store, const struct snapshot_kind *kin
         return false;
     if (base != NULL && base->generation == 0)
         return false;
+    if (is_quiet(store, kind->place, note)) {
+        note->checked = store->now;
+        note->wall = (uint64_t)store->wall;
+    }
     return slot->current == NULL || slot->current->base != base ||
            note->checked > slot->checked;
 }
@@ -88,6 +111,7 @@ static void learn(struct snapshot_slot *slot, const struct board_note *note)
     slot->checked = note->checked;
     slot->wall = (int64_t)note->wall;
     slot->took = note->took;
+    slot->watched = note->watched;
 }
 
 /* Learn whether another worker has found that what was made last is still right. */
@@ -114,12 +138,18 @@ static bool decide(struct store *store, struct snapshot_job *job, bool urgent)
         return true;
     if (job->base == NULL || job->base->generation != 0)
         job->claim = board_claim(job->board, kind->place);
+    if (job->claim != 0) /* what is there now nobody else changes */
+        job->useful = find_note(store, kind, job->slot, job->base, &job->posted);
+    if (job->claim != 0 && kind->watches &&
+        store->config->catalog_watch == CONFIG_CATALOG_WATCH_AUTO)
+        job->inotify = segment_inotify(job->board->segment);
     job->note = (struct board_note){
         .generation = job->claim,
         .origin = origin_of(store),
         .base = job->base == NULL ? 0 : job->base->generation,
         .checked = job->started,
         .wall = (uint64_t)store->wall,
+        .claim = job->claim,
     };
     return job->claim != 0 || urgent;
 }
@@ -189,7 +219,9 @@ static void look(struct snapshot_job *job)
         failure_set(&job->failure, 503, NULL, "the data directory is missing or empty");
         return;
     }
+    watch_begin(&job->watch, job->inotify, job->config->data);
     job->kind->build(job);
+    job->note.watched = watch_end(&job->watch);
     job->took = clock_ns() - began;
     if (job->claim != 0 && job->error == 0)
         write_down(job);
@@ -228,6 +260,7 @@ static void adopt(struct snapshot_job *job)
         slot->checked = job->started;
         slot->wall = job->wall / 1000000000;
         slot->took = job->took;
+        slot->watched = job->note.watched;
         stats_add(STATS_catalog_looks, job->kind->save != NULL);
     } else {
         learn(slot, &job->posted);
@@ -238,6 +271,9 @@ static void adopt(struct snapshot_job *job)
 static void tell(struct store *store, const struct snapshot_job *job)
 {
     if (job->error == 0 && job->note.generation != 0) {
+        if (job->note.watched != job->posted.watched)
+            log_info("directories of exchanges and symbols are %s",
+                     job->note.watched ? "watched" : "not watched any more");
         job->slot->current->generation = job->note.generation;
         board_put(&store->facts.board, job->kind->place, store->now, &job->note);
     }
@@ -291,6 +327,7 @@ static struct snapshot_job *prepare(struct store *store, const struct snapshot_k
     }
     job->load.read = read_job;
     job->load.settle = settle;
+    job->inotify = -1;
     job->config = store->config;
     job->wall = store->wall * 1000000000;
     job->started = store->now;
@@ -339,6 +376,21 @@ static bool is_fresh(const struct store *store, const struct snapshot_kind *kind
     return kind->timeless || is_young(store, slot->checked, share);
 }
 
+/* Whether another one is to be made while this one is in use. */
+static bool is_due(struct store *store, const struct snapshot_kind *kind,
+                   struct snapshot_slot *slot, const struct snapshot *base)
+{
+    bool watched = slot->watched && store_stale(store, slot->checked);
+
+    if (is_fresh(store, kind, slot, base, 2) && !watched)
+        return false;
+    ask_board(store, kind, slot, base);
+    if (!is_fresh(store, kind, slot, base, 2))
+        return true;
+    return watched && store_stale(store, slot->checked) &&
+           (store->now - slot->checked) * 1000000 / REST >= slot->took;
+}
+
 enum snapshot_result snapshot_get(struct store *store, const struct snapshot_kind *kind,
                                   struct snapshot *base, struct load_waiter *waiter,
                                   struct snapshot **snapshot)
@@ -353,10 +405,9 @@ enum snapshot_result snapshot_get(struct store *store, const struct snapshot_kin
             return SNAPSHOT_FAILED;
         }
         load_leave(waiter);
-        if (!just_made && !is_fresh(store, kind, slot, base, 2))
-            ask_board(store, kind, slot, base);
+        bool due = !just_made && is_due(store, kind, slot, base);
         if (just_made || is_fresh(store, kind, slot, base, 1)) {
-            if (!just_made && !is_fresh(store, kind, slot, base, 2))
+            if (due)
                 make(store, kind, slot, base, NULL);
             *snapshot = hold(slot->current);
             return SNAPSHOT_OK;

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/inotify.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -38,6 +39,7 @@ struct segment {
     size_t bytes;
     int fd;
     int scratch[SEGMENT_SCRATCH]; /* -1: none */
+    int inotify;                  /* likewise */
 };
 
 static uint64_t whole_pages(uint64_t bytes)
@@ -103,7 +105,7 @@ static struct segment *map(int fd, size_t bytes, int protection)
         free(segment);
         return NULL;
     }
-    *segment = (struct segment){ .at = at, .bytes = bytes, .fd = fd };
+    *segment = (struct segment){ .at = at, .bytes = bytes, .fd = fd, .inotify = -1 };
     for (int i = 0; i < SEGMENT_SCRATCH; i++)
         segment->scratch[i] = -1;
     return segment;
@@ -145,6 +147,7 @@ struct segment *segment_create(const size_t bytes[SEGMENT_SECTIONS])
     }
     memcpy(segment->at, &header, sizeof(header));
     segment->header = header;
+    segment->inotify = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
     if (make_scratch(segment)) {
         error = errno;
         segment_free(segment);
@@ -225,6 +228,11 @@ int segment_scratch(const struct segment *segment, unsigned number)
     return segment->scratch[number];
 }
 
+int segment_inotify(const struct segment *segment)
+{
+    return segment->inotify;
+}
+
 const char *segment_version(const struct segment *segment)
 {
     return segment->header.version;
@@ -246,6 +254,8 @@ void segment_free(struct segment *segment)
         return;
     munmap(segment->at, segment->bytes);
     close(segment->fd);
+    if (segment->inotify >= 0)
+        close(segment->inotify);
     for (int i = 0; i < SEGMENT_SCRATCH; i++) {
         if (segment->scratch[i] >= 0)
             close(segment->scratch[i]);
