@@ -1,5 +1,5 @@
 #!/usr/bin/perl
-# GET /api/symbols: what is on disk, as it comes and goes.
+# GET /api/symbols: what is on disk, as it comes and goes; and who looks at the disk for it.
 
 use v5.26;
 use warnings;
@@ -10,10 +10,12 @@ use FindBin;
 use lib "$FindBin::Bin/lib";
 use File::Path qw(make_path remove_tree);
 use JSON::PP;
+use List::Util qw(sum0);
 use Test::More;
 use Tickd;
-use Tickd::Data qw(sample write_day write_file day_in_file iso_of);
+use Tickd::Data qw(sample write_day write_file read_file day_in_file iso_of);
 use Tickd::Http qw(url);
+use Tickd::Trace qw(traceable traced);
 use Time::HiRes ();
 
 my $home = scratch();
@@ -167,18 +169,75 @@ with_server(0, sub {
     like($server->log_text, qr/max_symbols/, 'and the log says so');
 }, 'max_symbols=3');
 
+# counted(SERVER, NAME): what its processes have counted together.
+sub counted ($server, $name) {
+    return decode_json(run_command(20, build() . '/tickstat', '--json', '-p', $server->{pid})->{out})->{total}{counters}{$name};
+}
+
+# watches(SERVER): how many directories the kernel watches for it.
+sub watches ($server) {
+    return sum0(map { scalar(() = (read_file($_) // '') =~ /^inotify wd:/mg) } glob "/proc/$server->{pid}/fdinfo/*");
+}
+
+# all_list(SYMBOL, CONNECTIONS): whether it is in the answers of all of them.
+sub all_list ($symbol, @http) { return !grep { $_->get('/api/symbols')->{body} !~ /"\Q$symbol\E"/ } @http }
+
+subtest 'one worker looks for all' => sub {
+    my $many = Tickd->start(data => $data, workers => 4, options => [ 'catalog_refresh=1h', 'catalog_watch=off' ]);
+    my @http = map { $many->connect } 1 .. 24;
+    ok(all_list('BTC-USD', @http), 'all list the symbols');
+    is(counted($many, 'catalog_looks'), 1, '... which one of them has looked for');
+    cmp_ok(counted($many, 'catalog_shared'), '>=', 1, '... and others took over');
+    # Those that take the place of dead ones have what these knew.
+    kill 'KILL', $many->workers;
+    ok(wait_for(20, sub { my $new = $many->connect(undef, quietly => 1); $new && ($new->get('/api/symbols')->{status} // 0) == 200 }), 'all are killed, and replaced');
+    is(counted($many, 'catalog_looks'), 1, '... and nobody has looked again');
+    $many->stop_ok;
+};
+
+subtest 'directories are watched' => sub {
+    my $watching = Tickd->start(data => $data, workers => 3, options => ['catalog_refresh=1h']);
+    my @http = map { $watching->connect } 1 .. 12;
+    $_->get('/api/symbols') for @http;
+    my @listed = map { my $exchange = $_; ($exchange, map { "$exchange/$_" } names("$data/$exchange")) } names($data);
+    my $directories = 1 + grep { !-l "$data/$_" } @listed; # ALIAS is another one's
+    SKIP: {
+        skip 'directories cannot be watched here', 6 if !watches($watching);
+        is(watches($watching), $directories, "all $directories of them");
+        make_path("$data/coinbase/SOON-USD/MD");
+        ok(wait_for(20, sub { all_list('SOON-USD', @http) }), 'what is new is listed long before catalog_refresh');
+        is(watches($watching), $directories + 1, 'and watched');
+        rename "$data/coinbase/SOON-USD", "$data/coinbase/.SOON-USD" or die $!;
+        ok(wait_for(20, sub { !grep { all_list('SOON-USD', $_) } @http }), 'what has gone is not listed any more');
+        is(watches($watching), $directories, 'nor watched');
+        make_path("$data/later/ON-USD/MD");
+        ok(wait_for(20, sub { all_list('ON-USD', @http) }), 'a new exchange is listed');
+        # Whoever has been told of a change, and is killed before he has told the others, is of no account.
+        for my $round (1 .. 5) {
+            make_path("$data/later/ON$round-USD/MD");
+            kill 'KILL', $watching->workers;
+            @http = grep { $_ } map { $watching->connect(undef, quietly => 1) } 1 .. 4;
+            $_->send("GET /api/symbols HTTP/1.1\r\nHost: a\r\n\r\n") for @http;
+            kill 'KILL', $watching->workers;
+        }
+        ok(wait_for(20, sub { my $new = $watching->connect(undef, quietly => 1); $new && all_list('ON5-USD', $new) }), 'workers are killed all the time: no change is lost');
+    }
+    remove_tree("$data/later", "$data/coinbase/.SOON-USD");
+    $watching->stop_ok;
+};
+
 # Many symbols: TICKD_TEST_SYMBOLS=50000 for all of them.
+my $many = $ENV{TICKD_TEST_SYMBOLS} // 3000;
+my $big = "$home/big";
+sample($big);
+make_path(map { sprintf '%s/many/S%05d-USD/MD', $big, $_ } 1 .. $many);
+
 subtest 'many symbols' => sub {
-    my $many = $ENV{TICKD_TEST_SYMBOLS} // 3000;
-    my $big = "$home/big";
-    sample($big);
-    make_path(map { sprintf '%s/many/S%05d-USD/MD', $big, $_ } 1 .. $many);
     my $busy = Tickd->start(data => $big, workers => 1, options => ['catalog_refresh=0']);
     my $query = url('/api/data', symbol => 'BTC-USD', type => 'MD', columns => 'time', start => '2025-01-01', end => '2025-01-07');
     my ($lister, $client) = map { $busy->connect } 1 .. 2;
-    my $slowest = 0;
+    my ($slowest, $same) = (0, 1);
     my $right = $client->get($query)->{body};
-    my $same = 1;
     for (1 .. 3) {
         $lister->send("GET /api/symbols HTTP/1.1\r\nHost: x\r\n\r\n");
         for (1 .. 50) {
@@ -192,8 +251,32 @@ subtest 'many symbols' => sub {
     }
     ok($same, 'data queries meanwhile are right');
     note sprintf 'the slowest of them took %.1f ms', 1000 * $slowest;
-    cmp_ok($slowest, '<', seconds(2), 'and none waits for the list');
     $busy->stop_ok;
+};
+
+# What could block is done by helpers: the thread that answers opens and reads no directory and no file.
+subtest 'no answer waits for the disk' => sub {
+    plan skip_all => 'a wrapper makes calls of its own' if $ENV{TICKD_WRAPPER};
+    plan skip_all => 'no strace that may trace a process' if !traceable();
+    my $traced = Tickd->start(data => $data, workers => 1, options => [ 'catalog_refresh=0', 'revalidate=1h' ]);
+    my ($worker) = $traced->workers;
+    my $http = $traced->connect(undef, timeout => seconds(60));
+    my $wrong = 0;
+    my @lines = traced($worker, sub {
+        for my $target (qw(/api/symbols /api/symbols?details=1 /api/status /api/symbol-search?q=BTC)) {
+            $wrong += $http->get($target)->{status} != 200;
+        }
+    });
+    my (%loop, %helpers);
+    for my $line (@lines) {
+        my ($thread, $call) = $line =~ /\A(\d+)\s+(\w+)\(/ or next;
+        ($thread == $worker ? \%loop : \%helpers)->{$call}++;
+    }
+    is($wrong, 0, 'all is answered');
+    my @blocking = qw(open openat openat2 stat newfstatat lstat statx statfs readlink getdents getdents64 pread64 readv pwrite64 ftruncate inotify_add_watch);
+    cmp_ok($helpers{getdents64} // 0, '>', 10, 'helpers read the directories');
+    is_deeply([ grep { $loop{$_} } @blocking ], [], 'and the loop none') or diag join "\n", grep { /\A$worker\s+(?:open|.*stat|readlink|getdents|p(?:read|write)64|inotify)/ } @lines;
+    $traced->stop_ok;
 };
 
 done_testing;

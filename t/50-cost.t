@@ -14,6 +14,7 @@ use Tickd;
 use Tickd::Data qw(sample midnight read_file write_day write_file);
 use Tickd::Http qw(url);
 use Tickd::Oracle;
+use Tickd::Trace qw(traceable traced);
 
 my $WARM = 200;    # requests whose system calls are counted
 my $COUNTED = 1000; # ... and allocations
@@ -52,25 +53,6 @@ sub ask ($http, $asked, $times) {
     return $wrong;
 }
 
-# traced(WORKER, CODE): what strace says of all threads of the worker while CODE runs.
-sub traced ($worker, $code) {
-    my $dir = scratch();
-    my $threads = () = glob "/proc/$worker/task/*";
-    my $pid = Tickd::child([ 'strace', '-f', '-s', '40', '-o', "$dir/calls", '-p', $worker ], "$dir/out", "$dir/err");
-    my $attached = wait_for(20, sub {
-        return 1 if $threads <= grep { read_file("$_/status") =~ /^TracerPid:\s+[1-9]/m } glob "/proc/$worker/task/*";
-        return waitpid($pid, POSIX::WNOHANG()) ? -1 : 0;
-    });
-    if (($attached || 0) < 0) {
-        diag read_file("$dir/err");
-        return;
-    }
-    $code->();
-    kill 'INT', $pid;
-    waitpid $pid, 0;
-    return split /\n/, read_file("$dir/calls");
-}
-
 # calls(LINES): {name => how often} between the two answers that are a 404: these mark where to begin and to end.
 sub calls (@lines) {
     my ($marks, %calls) = (0);
@@ -84,20 +66,6 @@ sub calls (@lines) {
     return \%calls if $marks == 2;
     diag "$marks marks in ", scalar @lines, ' lines of strace';
     return undef;
-}
-
-sub traceable () {
-    my $dir = scratch();
-    return 0 if !grep { -x "$_/strace" } split /:/, $ENV{PATH};
-    my $pid = Tickd::child([ 'sleep', '60' ], "$dir/out", "$dir/err");
-    my $strace = Tickd::child([ 'strace', '-o', "$dir/calls", '-p', $pid ], "$dir/out", "$dir/err");
-    my $may = wait_for(10, sub {
-        return 1 if read_file("/proc/$pid/status") =~ /^TracerPid:\s+[1-9]/m;
-        return waitpid($strace, POSIX::WNOHANG()) ? -1 : 0;
-    });
-    kill 'KILL', $pid;
-    waitpid $_, 0 for $pid, $strace;
-    return ($may || 0) > 0;
 }
 
 for my $kept (0, 1) { subtest 'system calls' . ($kept ? ', asked again' : '') => sub {

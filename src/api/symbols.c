@@ -199,11 +199,12 @@ static int write_all(int fd, const char *bytes, size_t len)
     return 0;
 }
 
-/* Have the text in a file in memory, from which large bodies are sent without being copied. */
-static const char *place_text(struct document *document)
+/* Have the text in a file in memory, if that is ${wanted}, from which large bodies are sent
+ * without being copied. */
+static const char *place_text(struct document *document, bool wanted)
 {
     size_t bytes = document->text.len;
-    int fd = bytes < LARGE ? -1 : memfd_create("symbols", MFD_CLOEXEC);
+    int fd = bytes < LARGE || !wanted ? -1 : memfd_create("symbols", MFD_CLOEXEC);
     char *map = fd < 0 || write_all(fd, document->text.bytes, bytes)
                     ? MAP_FAILED
                     : mmap(NULL, bytes, PROT_READ, MAP_SHARED, fd, 0);
@@ -220,7 +221,7 @@ static const char *place_text(struct document *document)
     return map;
 }
 
-static void write_bodies(struct document *document, struct writing *writing)
+static void write_bodies(struct document *document, struct writing *writing, bool to_file)
 {
     const struct catalog *catalog = writing->catalog;
 
@@ -230,7 +231,7 @@ static void write_bodies(struct document *document, struct writing *writing)
     if (writing->failed)
         return;
     /* The text moves while it grows. */
-    const char *at = document->all.at = place_text(document);
+    const char *at = document->all.at = place_text(document, to_file);
     at += document->all.len;
     for (uint32_t i = 0; i < catalog->exchange_count; i++) {
         document->exchanges[i].at = at;
@@ -251,7 +252,7 @@ static void build(struct snapshot_job *job, const struct catalog *catalog,
         document->catalog = catalog;
         writing.text = &document->text;
         writing.failed = false;
-        write_bodies(document, &writing);
+        write_bodies(document, &writing, job->config->sendfile == CONFIG_SENDFILE_ON);
     }
     if (writing.failed) {
         if (document != NULL)

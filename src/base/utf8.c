@@ -1,7 +1,6 @@
 #include "base/utf8.h"
 
 #include <locale.h>
-#include <pthread.h>
 #include <stdint.h>
 #include <wctype.h>
 
@@ -55,10 +54,11 @@ bool utf8_valid(struct slice s)
     return true;
 }
 
-/* The system's tables of letters; where it has none, only ASCII is folded. */
+/* The system's tables of letters; where it has none, only ASCII is folded. They are files, so
+ * they are had before main(): nobody waits for them later, and they can be opened. */
 static locale_t letters;
 
-static void find_letters(void)
+__attribute__((constructor)) static void find_letters(void)
 {
     letters = newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0);
 }
@@ -85,10 +85,8 @@ static size_t encode(uint32_t c, char *to)
 
 size_t utf8_fold(struct slice s, char *to)
 {
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
     char *at = to;
 
-    pthread_once(&once, find_letters);
     while (s.len > 0) {
         size_t len = utf8_sequence(s);
         uint32_t c = decode(s.at, len);
