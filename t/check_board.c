@@ -120,16 +120,20 @@ END_TEST
 START_TEST(board_says_when_there_is_no_room)
 {
     static char large[10000];
-    struct rlimit limit = { 4096, RLIM_INFINITY };
+    struct rlimit before_all, limit;
 
     begin();
     struct board_note before = { 0 }, note = { .generation = board_claim(&boards[0], PLACE) };
     signal(SIGXFSZ, SIG_IGN);
+    MUST(getrlimit(RLIMIT_FSIZE, &before_all) == 0);
+    limit = before_all;
+    limit.rlim_cur = 4096;
     MUST(setrlimit(RLIMIT_FSIZE, &limit) == 0);
     ck_assert_int_eq(
         board_write(&boards[0], PLACE, &before, (struct slice){ large, sizeof(large) }, &note),
         -1);
     ck_assert_int_eq(errno, EFBIG);
+    MUST(setrlimit(RLIMIT_FSIZE, &before_all) == 0);
     segment_free(segment);
 }
 END_TEST

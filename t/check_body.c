@@ -527,10 +527,21 @@ START_TEST(body_of_memory)
     ck_assert(slice_is((struct slice){ pieces[0].at, pieces[0].len }, "ell"));
     ck_assert_int_eq(body_next(&body, pieces, 2, 1, &count), BODY_END);
 
+    /* The same, of a file. */
+    body_of_file(&body, SLICE("hello"), 7, 100);
+    body_cut(&body, 1, 4);
+    ck_assert_int_eq(body_next(&body, pieces, 2, 1, &count), BODY_PIECES);
+    ck_assert_int_eq(count, 1);
+    ck_assert_int_eq(pieces[0].fd, 7);
+    ck_assert_int_eq(pieces[0].offset, 101);
+    ck_assert_uint_eq(pieces[0].len, 3);
+    ck_assert_int_eq(body_next(&body, pieces, 2, 1, &count), BODY_END);
+
     body_of(&body, SLICE("hello"));
     ck_assert_uint_eq(body.length, 5);
     ck_assert_int_eq(body_next(&body, pieces, 2, 1, &count), BODY_PIECES);
     ck_assert_int_eq(count, 1);
+    ck_assert_int_eq(pieces[0].fd, -1);
     ck_assert(slice_is((struct slice){ pieces[0].at, pieces[0].len }, "hello"));
     ck_assert(body_whole(&body));
     body_sent(&body);

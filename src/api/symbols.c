@@ -245,10 +245,11 @@ static void build(struct snapshot_job *job, const struct catalog *catalog,
     struct document *document = calloc(1, sizeof(*document));
     struct writing writing = { catalog, history, .failed = true };
 
+    if (document != NULL)
+        document->fd = -1;
     if (document != NULL && (document->exchanges = calloc(catalog->exchange_count + 1,
                                                           sizeof(struct slice))) != NULL) {
         document->snapshot.free = free_document;
-        document->fd = -1;
         document->catalog = catalog;
         writing.text = &document->text;
         writing.failed = false;

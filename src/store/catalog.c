@@ -184,10 +184,13 @@ static int make_room(void *things, uint32_t count, uint32_t *room, size_t size)
     return 0;
 }
 
-/* Names that were found valid fit. */
-static void keep_name(char *to, size_t room, const char *name)
+/* A valid name fits; what is left of the room becomes zeros. */
+static void keep_name(char to[NAME_MAX_BYTES + 1], const char *name)
 {
-    snprintf(to, room, "%s", name);
+    size_t len = strlen(name);
+
+    memcpy(to, name, len);
+    memset(to + len, '\0', NAME_MAX_BYTES + 1 - len);
 }
 
 /* Find the place of a type's name, or make one. Types have few names: this one has mostly been
@@ -204,7 +207,7 @@ static int place_type(struct catalog *made, const char *name, uint32_t *place)
                   sizeof(*made->type_names)))
         return -1;
     *place = made->type_name_count++;
-    keep_name(made->type_names[*place].name, sizeof(made->type_names->name), name);
+    keep_name(made->type_names[*place].name, name);
     return 0;
 }
 
@@ -288,7 +291,7 @@ static int add_symbol(struct build *build, const struct catalog_exchange *exchan
                                    : read_types(build, &symbol, path, before != NULL);
     if (result != 0)
         return result < 0 ? -1 : 0;
-    keep_name(symbol.name, sizeof(symbol.name), name);
+    keep_name(symbol.name, name);
     symbol.len = (uint8_t)strlen(name);
     if (make_room(&made->symbols, made->symbol_count, &made->symbol_room,
                   sizeof(*made->symbols)))
@@ -352,7 +355,7 @@ static int add_exchange(struct build *build, const char *name)
     struct catalog *made = build->made;
     struct catalog_exchange exchange = { .first_symbol = made->symbol_count };
 
-    keep_name(exchange.name, sizeof(exchange.name), name);
+    keep_name(exchange.name, name);
     if (make_room(&made->exchanges, made->exchange_count, &made->exchange_room,
                   sizeof(*made->exchanges)))
         return out_of_memory(build);

@@ -60,12 +60,11 @@ void snapshot_fail(struct snapshot_job *job, int error, const char *path)
 /* --- What other workers have found out */
 
 /* Whether what was seen at ${checked} is still to be believed; ${share} of "catalog_refresh"
- * must not have passed. Another worker's clock may be a turn ahead. */
+ * must not have passed. */
 static bool is_young(const struct store *store, uint64_t checked, unsigned share)
 {
-    uint64_t age = checked < store->now ? store->now - checked : 0;
-
-    return checked >= store->root_since && age < store->config->catalog_refresh / share;
+    return checked >= store->root_since &&
+           store->now - checked < store->config->catalog_refresh / share;
 }
 
 /* What a note must be about to be of use: the same directory, seen with the same eyes. */
@@ -98,7 +97,8 @@ static bool find_note(const struct store *store, const struct snapshot_kind *kin
         return false;
     if (base != NULL && base->generation == 0)
         return false;
-    if (is_quiet(store, kind->place, note)) {
+    /* Another worker's clock may be a turn ahead. */
+    if (note->checked > store->now || is_quiet(store, kind->place, note)) {
         note->checked = store->now;
         note->wall = (uint64_t)store->wall;
     }
@@ -422,7 +422,7 @@ struct snapshot *snapshot_latest(struct store *store, const struct snapshot_kind
 {
     struct snapshot_slot *slot = &store->snapshots[kind->place];
 
-    if (!is_fresh(store, kind, slot, base, 2))
+    if (is_due(store, kind, slot, base))
         make(store, kind, slot, base, NULL);
     if (slot->current == NULL || slot->checked < store->root_since ||
         store->now - slot->checked >= age)
