@@ -130,7 +130,8 @@ void snapshot_release(struct snapshot *snapshot);
 
 /**
  * snapshot_cancelled(job):
- * For build: whether nobody wants the result any more.
+ * For build, at each of many small steps: whether nobody wants the result any more. Lets others
+ * have the core first: answers go before looks at the disk.
  */
 bool snapshot_cancelled(const struct snapshot_job *job);
 

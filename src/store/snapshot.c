@@ -1,6 +1,7 @@
 #include "store/snapshot.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -43,6 +44,7 @@ void snapshot_release(struct snapshot *snapshot)
 
 bool snapshot_cancelled(const struct snapshot_job *job)
 {
+    sched_yield();
     return __atomic_load_n(&job->cancelled, __ATOMIC_RELAXED);
 }
 
