@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -138,19 +139,28 @@ static bool is_warm(const struct warm_range *range, uint64_t at, uint32_t now)
 
 /* --- Reading */
 
+/* The loop may be waiting for this core, and would until a slice of time is over: it is let in
+ * after each portion, be it read or only announced to the kernel. */
 static void run(struct helper_job *helper_job)
 {
     const struct warm_job *job = (const struct warm_job *)helper_job;
     char bytes[READ_BYTES];
-    uint64_t at = job->from;
+    uint64_t at;
 
-    posix_fadvise(job->fd, (off_t)job->from, (off_t)(job->to - job->from), POSIX_FADV_WILLNEED);
-    while (at < job->to) {
+    for (at = job->from; at < job->to; at += READ_BYTES) {
+        uint64_t left = job->to - at;
+
+        posix_fadvise(job->fd, (off_t)at, (off_t)(left < READ_BYTES ? left : READ_BYTES),
+                      POSIX_FADV_WILLNEED);
+        sched_yield();
+    }
+    for (at = job->from; at < job->to;) {
         ssize_t count = pread(job->fd, bytes, sizeof(bytes), (off_t)at);
 
         if (count == 0 || (count < 0 && errno != EINTR))
             return;
         at += count > 0 ? (uint64_t)count : 0;
+        sched_yield();
     }
 }
 
