@@ -51,6 +51,12 @@ void exchange_keep_fields(struct exchange *exchange);
 void exchange_fail(struct exchange *exchange, const struct failure *failure);
 
 /**
+ * exchange_count(exchange):
+ * Count the answer, which has left whole, and the time that it took.
+ */
+void exchange_count(const struct exchange *exchange);
+
+/**
  * exchange_release(pool, exchange):
  * Let go of all that ${exchange} holds, and keep it for the next request; NULL is fine.
  */

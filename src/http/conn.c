@@ -265,19 +265,6 @@ static void release_exchange(struct conn *conn)
     stats_subtract(STATS_requests_active, 1);
 }
 
-static void count_answer(const struct exchange *exchange)
-{
-    static const enum stats_counter classes[] = { STATS_responses_2xx, STATS_responses_3xx,
-                                                  STATS_responses_4xx, STATS_responses_5xx };
-    unsigned class = (unsigned)exchange->answer.status / 100 - 2;
-
-    if (class < sizeof(classes) / sizeof(*classes))
-        stats_add(classes[class], 1);
-    stats_answered(exchange->answer.endpoint, exchange->request.method,
-                   exchange->answer.status);
-    stats_time(STATS_answer_time, clock_ns() - exchange->since);
-}
-
 /*
  * The answer has left. Where the connection ends, what the client still sends is read for a
  * while: left unread, it would make the kernel send a reset, which could overtake the answer.
@@ -287,7 +274,7 @@ static void end_answer(struct conn *conn)
     struct conn_pool *pool = conn->pool;
     bool keep_alive = conn->exchange->keep_alive;
 
-    count_answer(conn->exchange);
+    exchange_count(conn->exchange);
     if (conn->exchange->access != NULL)
         access_write(pool->log, conn->exchange, ACCESSLINE_WHOLE);
     release_exchange(conn);

@@ -3,6 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
+#include "system/stats.h"
+
 /* Memory that an exchange keeps between requests, and how many idle ones are kept. It holds
  * what a body copies its rows to, too, so that a strided answer needs no memory of its own;
  * what is never touched costs nothing. */
@@ -47,6 +50,19 @@ void exchange_fail(struct exchange *exchange, const struct failure *failure)
     exchange->keep_alive = false;
     exchange->answer.failure = *failure;
     answer_failed(&exchange->answer);
+}
+
+void exchange_count(const struct exchange *exchange)
+{
+    static const enum stats_counter classes[] = { STATS_responses_2xx, STATS_responses_3xx,
+                                                  STATS_responses_4xx, STATS_responses_5xx };
+    unsigned class = (unsigned)exchange->answer.status / 100 - 2;
+
+    if (class < sizeof(classes) / sizeof(*classes))
+        stats_add(classes[class], 1);
+    stats_answered(exchange->answer.endpoint, exchange->request.method,
+                   exchange->answer.status);
+    stats_time(STATS_answer_time, clock_ns() - exchange->since);
 }
 
 static void free_exchange(struct exchange *exchange)
