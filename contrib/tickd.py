@@ -4,20 +4,20 @@
     import tickd
 
     client = tickd.Client("http://127.0.0.1:8080")
-    result = client.data(symbol="BTC-USD", type="MD", columns=["time", "price"], start="2025-01-01", end="2025-01-07")
+    result = client.data(symbol="BTC-USD", type="TRADES", columns=["time", "price"], end="2099-12-31", tail=1000)
     result["price"].mean()          # numpy arrays
     result.pandas()                 # a DataFrame, by time; likewise result.polars(), result.arrow()
     result.meta["rows_in_range"]
 
-    client.save("week.bin", symbol="BTC-USD", type="MD", columns="time,price", start="2025-01-01", end="2025-01-07")
-    tickd.load("week.bin").pandas()
+    client.save("all.bin", symbol="BTC-USD", type="TRADES", columns="time,price", start="1970-01-01", end="2099-12-31")
+    tickd.load("all.bin").pandas()
 
     client.symbols(), client.search("btc usd"), client.status(), client.coverage(symbol="BTC-USD", type="MD")
 
 As a program it downloads an answer to a file, and goes on with one that was broken off:
 
-    python3 tickd.py http://127.0.0.1:8080 symbol=BTC-USD type=MD columns=time,price \\
-        start=2025-01-01 end=2025-01-07 -o week.bin
+    python3 tickd.py http://127.0.0.1:8080 symbol=BTC-USD type=TRADES columns=time,price \\
+        start=1970-01-01 end=2099-12-31 -o all.bin
 
 What may pass (a connection that breaks, a server that is busy) is tried again; what does not is raised as tickd.Error.
 tickd-http(7) says which parameters there are, and what is answered.

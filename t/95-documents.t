@@ -47,9 +47,10 @@ sub output {
 
 subtest 'the programs of the README' => sub {
     my $home = scratch();
-    sample("$home");
+    is(run_command(30, build() . '/tickgen', '-d', "$home", '--days', 2, '--symbols', 1, '--rows-per-day', 2000)->{status}, 0, 'data as that of the demo');
     my $server = Tickd->start(data => "$home", workers => 1);
-    my $target = '/api/data?symbol=BTC-USD&type=MD&columns=id,time,price&start=2025-01-01&end=2025-01-07';
+    my ($query) = $readme =~ /`(symbol=\S+)`/ or die "README has no query\n";
+    my $target = "/api/data?$query";
     my $raw = parse_raw($server->get($target)->{body});
     my $rows = $raw->{json}{columns}[0]{num_records};
     my $last = unpack 'V', substr $raw->{data}{time}, -4;
