@@ -45,7 +45,7 @@ void announce_serving(const struct master *master)
 
     if (setup->config->admin_listen.untouched &&
         sockets_admin_from(setup->sockets) == sockets_count(setup->sockets))
-        log_info("going on without an admin listener: the default, %s, cannot be had",
+        log_notice("going on without an admin listener: the default, %s, cannot be had",
                  setup->config->admin_listen.items[0]);
     log_notice("%zu worker%s serving %s", setup->workers, setup->workers == 1 ? " is" : "s are",
                setup->config->data);
