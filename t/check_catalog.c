@@ -127,6 +127,86 @@ START_TEST(catalog_reads_young_directories_again)
 }
 END_TEST
 
+/* What was left out for want of room is listed once there is some. */
+START_TEST(catalog_lists_what_was_left_out_when_there_is_room)
+{
+    struct config *config = files_config();
+
+    log_set_level(LOG_LEVEL_ERROR);
+    plant("ex", "A", "MD", 20000);
+    plant("ex", "B", "MD", 20000);
+    plant("other", "C", "MD", 20000);
+    plant("other", "D", "MD", 20000);
+    files_set(config, "max_symbols", "3");
+    session_begin(&session, config);
+    waiter = (struct load_waiter){ .failure = &failure };
+    struct catalog *first = get(), *second;
+    ck_assert_uint_eq(first->symbol_count, 3);
+    ck_assert(first->full);
+
+    session_later(&session, 20000);
+    second = get();
+    ck_assert_ptr_eq(first, second); /* nothing has changed */
+    done(first);
+    done(second);
+
+    files_rename("ex/A", ".A");
+    files_touch("ex", OLD + 1);
+    session_later(&session, 20000);
+    first = get();
+    ck_assert_uint_eq(first->symbol_count, 3);
+    ck_assert_str_eq(first->symbols[2].name, "D");
+    ck_assert(!first->full);
+    done(first);
+
+    /* It is pushed out, though nothing has happened to its exchange, and comes back. */
+    files_rename(".A", "ex/A");
+    files_touch("ex", OLD + 2);
+    session_later(&session, 20000);
+    first = get();
+    ck_assert(first->full);
+    ck_assert_str_eq(first->symbols[2].name, "C");
+    done(first);
+    files_rename("ex/A", ".A");
+    files_touch("ex", OLD + 3);
+    session_later(&session, 20000);
+    first = get();
+    ck_assert_uint_eq(first->symbol_count, 3);
+    ck_assert_str_eq(first->symbols[2].name, "D");
+    done(first);
+    session_end(&session);
+}
+END_TEST
+
+/* A directory does not change when what a link in it leads to appears. */
+START_TEST(catalog_follows_links_that_lead_somewhere_at_last)
+{
+    begin();
+    files_link("../.later", "ex/C");
+    files_link("../../.type", "ex/A/TICKS");
+    files_touch("ex", OLD);
+    files_touch("ex/A", OLD);
+    struct catalog *first = get(), *second;
+    ck_assert_uint_eq(first->symbol_count, 3);
+    ck_assert_uint_eq(first->symbols[0].type_count, 2);
+    session_later(&session, 20000);
+    second = get();
+    ck_assert_ptr_eq(first, second);
+    done(first);
+    done(second);
+
+    files_folder(".later/MD");
+    files_folder(".type");
+    session_later(&session, 20000);
+    first = get();
+    ck_assert_uint_eq(first->symbol_count, 4);
+    ck_assert_str_eq(first->symbols[2].name, "C");
+    ck_assert_uint_eq(first->symbols[0].type_count, 3);
+    done(first);
+    session_end(&session);
+}
+END_TEST
+
 START_TEST(catalog_is_not_there_without_data)
 {
     struct catalog *catalog = NULL;
@@ -568,7 +648,8 @@ START_TEST(catalog_does_not_believe_the_dead)
 END_TEST
 
 UNIT("catalog", catalog_lists_in_order, catalog_is_made_again_only_when_it_has_changed,
-     catalog_reads_young_directories_again, catalog_is_not_there_without_data,
+     catalog_reads_young_directories_again, catalog_lists_what_was_left_out_when_there_is_room,
+     catalog_follows_links_that_lead_somewhere_at_last, catalog_is_not_there_without_data,
      history_knows_days_and_the_newest_file, catalog_is_looked_for_once,
      catalog_goes_on_from_what_another_one_found, catalog_waits_for_nobody_else,
      catalog_of_another_setup_is_no_use, catalog_of_another_root_is_no_use,

@@ -23,7 +23,6 @@ struct build {
     struct snapshot_job *job;
     const struct catalog *before; /* NULL: none */
     struct catalog *made;
-    bool changed;
 };
 
 catalog_mark catalog_mark_of(const struct stat *found, int64_t wall)
@@ -42,6 +41,7 @@ catalog_mark catalog_mark_of(const struct stat *found, int64_t wall)
 struct list {
     char **names;
     size_t count, room;
+    bool partial; /* a link leads nowhere, or not yet */
     catalog_mark mark;
 };
 
@@ -101,6 +101,7 @@ static int read_names(const struct build *build, const char *path, DIR *director
     errno = 0;
     while ((entry = readdir(directory)) != NULL) {
         if (!name_valid(slice_of(entry->d_name)) || !is_directory(build, path, entry)) {
+            list->partial |= entry->d_type == DT_LNK;
             errno = 0;
             continue;
         }
@@ -133,7 +134,7 @@ static int list_read(const struct build *build, const char *path, struct list *l
         return -1;
     }
     int result = read_names(build, path, directory, list), error = errno;
-    list->mark = catalog_mark_of(&found, build->job->wall);
+    list->mark = list->partial ? 0 : catalog_mark_of(&found, build->job->wall);
     closedir(directory);
     errno = error;
     return result;
@@ -243,17 +244,15 @@ static const struct catalog_symbol *find_unchanged(const struct build *build,
     return symbol;
 }
 
-static int read_types(struct build *build, struct catalog_symbol *symbol, const char *path,
-                      bool known)
+static int read_types(const struct build *build, struct catalog_symbol *symbol,
+                      const char *path)
 {
     struct list list = { 0 };
     int result = list_read(build, path, &list);
 
     if (result) {
-        build->changed |= known;
         result = forgive(build, path) ? -1 : 1;
     } else {
-        build->changed = true;
         symbol->mark = list.mark;
         for (size_t i = 0; i < list.count && result == 0; i++)
             result = add_type(build, symbol, list.names[i]);
@@ -273,6 +272,7 @@ static int copy_types(const struct build *build, struct catalog_symbol *symbol,
     return 0;
 }
 
+/* Returns 1 if it is left out. */
 static int add_symbol(struct build *build, const struct catalog_exchange *exchange,
                       const struct catalog_exchange *before, const char *name)
 {
@@ -282,15 +282,15 @@ static int add_symbol(struct build *build, const struct catalog_exchange *exchan
 
     if (made->symbol_count == build->job->config->max_symbols) {
         made->full = true;
-        return 0;
+        return 1;
     }
     snprintf(path, sizeof(path), "%s/%s", exchange->name, name);
     watch_add(&build->job->watch, path);
     const struct catalog_symbol *unchanged = find_unchanged(build, before, name, path);
     int result = unchanged != NULL ? copy_types(build, &symbol, unchanged)
-                                   : read_types(build, &symbol, path, before != NULL);
+                                   : read_types(build, &symbol, path);
     if (result != 0)
-        return result < 0 ? -1 : 0;
+        return result;
     keep_name(symbol.name, name);
     symbol.len = (uint8_t)strlen(name);
     if (make_room(&made->symbols, made->symbol_count, &made->symbol_room,
@@ -302,6 +302,8 @@ static int add_symbol(struct build *build, const struct catalog_exchange *exchan
 
 /* --- Exchanges */
 
+/* What is left out may be wanted next time, when there is room, or it can be read: the mark of
+ * the exchange would not tell. */
 static int add_symbols(struct build *build, struct catalog_exchange *exchange,
                        const struct catalog_exchange *before, const struct list *list)
 {
@@ -315,8 +317,12 @@ static int add_symbols(struct build *build, struct catalog_exchange *exchange,
             snapshot_fail(build->job, ECANCELED, exchange->name);
             return -1;
         }
-        if (add_symbol(build, exchange, before, name))
+        int result = add_symbol(build, exchange, before, name);
+
+        if (result < 0)
             return -1;
+        if (result > 0)
+            exchange->mark = 0;
     }
     exchange->symbol_count = build->made->symbol_count - exchange->first_symbol;
     return 0;
@@ -340,12 +346,11 @@ static int fill_exchange(struct build *build, struct catalog_exchange *exchange)
         return add_symbols(build, exchange, before, NULL);
     }
     int result = list_read(build, exchange->name, &list);
-    build->changed |= result == 0 || before != NULL;
+    exchange->mark = list.mark;
     if (result)
         result = forgive(build, exchange->name) ? -1 : 1;
     else
         result = add_symbols(build, exchange, before, &list);
-    exchange->mark = list.mark;
     list_free(&list);
     return result;
 }
@@ -377,9 +382,6 @@ static int fill(struct build *build)
         snapshot_fail(build->job, errno, "the data directory");
     for (size_t i = 0; i < list.count && result == 0; i++)
         result = add_exchange(build, list.names[i]);
-    /* Those that are new, or other ones, have shown already. */
-    build->changed |=
-        build->before == NULL || build->made->exchange_count != build->before->exchange_count;
     list_free(&list);
     return result;
 }
@@ -412,6 +414,27 @@ static size_t weigh(const struct catalog *catalog)
            catalog->type_name_room * sizeof(*catalog->type_names);
 }
 
+static bool are_equal(const void *some, uint32_t some_count, const void *others,
+                      uint32_t other_count, size_t size)
+{
+    return some_count == other_count &&
+           (some_count == 0 || memcmp(some, others, some_count * size) == 0);
+}
+
+/* Whether both list the same, and would see the same changes. There are no gaps in what they
+ * are made of, nor anything behind the names. */
+static bool is_same(const struct catalog *a, const struct catalog *b)
+{
+    return a->full == b->full &&
+           are_equal(a->exchanges, a->exchange_count, b->exchanges, b->exchange_count,
+                     sizeof(*a->exchanges)) &&
+           are_equal(a->symbols, a->symbol_count, b->symbols, b->symbol_count,
+                     sizeof(*a->symbols)) &&
+           are_equal(a->types, a->type_count, b->types, b->type_count, sizeof(*a->types)) &&
+           are_equal(a->type_names, a->type_name_count, b->type_names, b->type_name_count,
+                     sizeof(*a->type_names));
+}
+
 static void build_catalog(struct snapshot_job *job)
 {
     struct build build = { .job = job, .before = (const struct catalog *)job->before };
@@ -421,7 +444,7 @@ static void build_catalog(struct snapshot_job *job)
         out_of_memory(&build);
         return;
     }
-    if (fill(&build) || !build.changed) {
+    if (fill(&build) || (build.before != NULL && is_same(made, build.before))) {
         free_catalog(&made->snapshot);
         return;
     }
