@@ -153,6 +153,9 @@ subtest '-t binds' => sub {
     $is->(1, 'nor is what it does not have, and could not get by a reload', '-l', '*:' . $server->port);
     my $run = run_tickd(10, '-t', '-d', "$data", '-l', $own[0]);
     is($run->{status}, 1, 'without a pid file nobody knows');
+    rename "$dir/tickd.pid", "$dir/tickd.pid.oldbin" or die $!;
+    $is->(0, 'its own, while it hands over the name of its pid file', map { ('-l', $_) } @own);
+    rename "$dir/tickd.pid.oldbin", "$dir/tickd.pid" or die $!;
     ok($server->answers, 'it goes on');
     $server->stop_ok;
     $is->(0, 'and afterwards they are free', map { ('-l', $_) } @own);

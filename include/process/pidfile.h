@@ -36,6 +36,13 @@ int pidfile_write(struct pidfile *pidfile);
 int pidfile_move(struct pidfile *pidfile, const char *path);
 
 /**
+ * pidfile_oldbin(path):
+ * The name that the pid file ${path} has while a new master takes that one; to be freed. NULL
+ * without memory.
+ */
+char *pidfile_oldbin(const char *path);
+
+/**
  * pidfile_is_at(pidfile, path):
  * Whether its name is ${path}.
  */

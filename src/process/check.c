@@ -131,12 +131,30 @@ int check_engine(const struct config *config, char *problem, size_t size)
     return blame(config, "engine", 0, problem, size);
 }
 
+static bool is_held_by(const char *pid_file, const char *address)
+{
+    pid_t running = 0;
+
+    return pidfile_owner(pid_file, &running) == 0 && running > 0 &&
+           holder_may_be(running, address);
+}
+
+/* Whether the server that the pid file names listens at ${address}: also while it hands that
+ * name over to another one. */
+static bool is_own(const char *pid_file, const char *address)
+{
+    bool own = pid_file[0] != '\0' && is_held_by(pid_file, address);
+    char *other = pid_file[0] == '\0' || own ? NULL : pidfile_oldbin(pid_file);
+
+    own |= other != NULL && is_held_by(other, address);
+    free(other);
+    return own;
+}
+
 /* Bind each of ${addresses} to one of ${fds}, which are -1 before. */
 static int try_each(const struct config *config, const char *name,
                     const struct config_list *addresses, int *fds, char *problem, size_t size)
 {
-    pid_t running = 0;
-
     for (size_t i = 0; i < addresses->count; i++) {
         const char *address = addresses->items[i];
 
@@ -145,9 +163,7 @@ static int try_each(const struct config *config, const char *name,
         fds[i] = listen_open(address, (int)config->backlog, problem, size);
         if (fds[i] >= 0)
             continue;
-        if (errno == EADDRINUSE && config->pid_file[0] != '\0' &&
-            pidfile_owner(config->pid_file, &running) == 0 && running > 0 &&
-            holder_may_be(running, address))
+        if (errno == EADDRINUSE && is_own(config->pid_file, address))
             continue;
         return blame(config, name, i, problem, size);
     }

@@ -117,6 +117,13 @@ int pidfile_move(struct pidfile *pidfile, const char *path)
     return 0;
 }
 
+char *pidfile_oldbin(const char *path)
+{
+    char *other;
+
+    return asprintf(&other, "%s.oldbin", path) < 0 ? NULL : other;
+}
+
 bool pidfile_is_at(const struct pidfile *pidfile, const char *path)
 {
     return strcmp(pidfile->path, path) == 0;

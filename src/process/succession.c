@@ -51,7 +51,7 @@ static int move_pidfile(struct master *master, bool away)
 
     if (master->pidfile == NULL)
         return 0;
-    if (asprintf(&other, "%s.oldbin", path) < 0)
+    if ((other = pidfile_oldbin(path)) == NULL)
         return -1;
     int failed = pidfile_move(master->pidfile, away ? other : path);
     if (failed)
