@@ -123,9 +123,10 @@ subtest 'thousands of days at once' => sub {
     }
     is($wrong, 0, 'clients that vanish had what they waited for');
     my $after;
-    ok(wait_for(20, sub { $after = open_files($worker); $after->[0] == $before->[0] && $after->[1] <= $KEPT && $after->[2] - $after->[1] == $before->[2] }), 'no more files are open than are kept')
+    ok(wait_for(20, sub { $after = open_files($worker); $after->[0] == $before->[0] && $after->[1] <= $KEPT && $after->[2] - $after->[1] <= $before->[2] }), 'no more files are open than are kept')
         or diag "sockets, day files, all: @$before before, @$after after";
-    is($after->[2] - $after->[1], $before->[2], 'and nothing else');
+    # (A helper may have had a directory open before.)
+    cmp_ok($after->[2] - $after->[1], '<=', $before->[2], 'and nothing else');
     is(join(' ', $server->workers), $worker, 'the worker is the same');
     unlike($server->log_text, qr/error|warning/, 'nothing to complain of') or $server->dump_log;
     $server->stop_ok;
