@@ -28,7 +28,8 @@ struct worker {
     struct accesslog *log;   /* NULL: none */
     bool stopping;           /* at once */
     uint64_t drain_deadline; /* clock_ms; 0: not draining */
-    size_t enough;  /* connections up to which it takes new ones without a look at others */
+    size_t enough;  /* connections up to which it takes new ones without a look at others ... */
+    size_t had;     /* ... as long as it has more than this: then, none of those has closed */
     size_t unasked; /* how many it took so last; 0: it is not ahead */
     uint64_t least; /* connections of the least busy worker when it left the last ones to it */
 };
@@ -62,7 +63,8 @@ static void on_back(void *arg)
 
     worker->unasked = least > worker->least ? 1 : 2 * worker->unasked;
     worker->least = least;
-    worker->enough = conn_pool_count(worker->conns) + worker->unasked;
+    worker->had = conn_pool_count(worker->conns);
+    worker->enough = worker->had + worker->unasked;
 }
 
 static void on_accepted(void *arg, int fd)
@@ -71,7 +73,7 @@ static void on_accepted(void *arg, int fd)
 
     conn_pool_accept(worker->conns, fd);
     size_t count = conn_pool_count(worker->conns);
-    if (count < worker->enough)
+    if (count > worker->had && count < worker->enough)
         return;
     uint64_t least = least_busy(worker);
     if (count < most_ahead(count) + least) {
