@@ -209,11 +209,11 @@ subtest 'QUIT drains' => sub {
     my $target = '/api/data?symbol=BIG&type=MD&columns=price,volume&start=2025-01-01&end=2025-01-01';
     my $expected = $server->get($target);
     is($expected->{error}, undef, 'a big answer');
-    my $busy = $server->connect(undef, rcvbuf => 65536, timeout => seconds(30));
+    my $busy = $server->connect(undef, rcvbuf => 65536, timeout => deadline(30));
     my $idle = $server->connect;
     is($idle->get('/health')->{status}, 200, 'healthy before');
     $busy->send("GET $target HTTP/1.1\r\nHost: a\r\n\r\n");
-    ok($busy->_need(1, time + seconds(10)), 'a big answer is on its way');
+    ok($busy->_need(1, time + deadline(10)), 'a big answer is on its way');
     $server->signal('QUIT');
     ok(refused($server), 'QUIT: no new connections, not even to wait for nobody');
     ok(!$server->gone, 'QUIT: it does not end while an answer is on its way');
@@ -237,7 +237,7 @@ subtest 'drain_timeout ends the wait for a client that does not read' => sub {
     my $server = Tickd->start(data => $big, workers => 1, options => [ 'drain_timeout=500ms' ]);
     my $stuck = $server->connect(undef, rcvbuf => 65536);
     $stuck->send("GET /api/data?symbol=BIG&type=MD&columns=price&start=0&end=2025-01-01 HTTP/1.1\r\nHost: a\r\n\r\n");
-    ok($stuck->_need(1, time + seconds(10)), 'an answer is on its way');
+    ok($stuck->_need(1, time + deadline(10)), 'an answer is on its way');
     is($server->stop('QUIT'), 0, 'it ends all the same, with 0');
     $server->log_ok;
 };
@@ -317,7 +317,7 @@ subtest 'a daemon' => sub {
     is($run->{status}, 0, 'the command returns with 0');
     unlike($run->{err}, qr/\n./, 'with a line at most');
     # It serves already: no waiting here.
-    my $http = Tickd::Http->connect(path => $socket, timeout => seconds(10));
+    my $http = Tickd::Http->connect(path => $socket, timeout => deadline(10));
     ok($http && $http->get($week)->{status} == 200, 'and it serves already');
     my ($master, @workers);
     wait_for(10, sub { ($master, @workers) = serving("$dir/data"); @workers >= 2 });

@@ -63,9 +63,9 @@ subtest 'kill -9 of the master, and a new one at once' => sub {
     my $server = Tickd->daemon(data => $big, options => [ 'drain_timeout=60s' ]);
     is($server->{run}{status}, 0, 'it starts') or return diag $server->{run}{err};
     my @workers = $server->workers;
-    my $busy = $server->connect(undef, rcvbuf => 65536, timeout => seconds(30));
+    my $busy = $server->connect(undef, rcvbuf => 65536, timeout => deadline(30));
     $busy->send("GET /api/data?symbol=BIG&type=MD&columns=price&start=0&end=2025-01-01 HTTP/1.1\r\nHost: a\r\n\r\n");
-    ok($busy->_need(1, time + seconds(10)), 'an answer is on its way');
+    ok($busy->_need(1, time + deadline(10)), 'an answer is on its way');
     kill 'KILL', $server->{pid};
     ok(wait_for(10, sub { $server->gone }), 'the master is gone');
     ok((grep { Tickd::alive($_) } @workers), 'a worker is not');

@@ -28,7 +28,7 @@ sub check {
     my $source = source() . "/t/model/$model.pml";
     my $command = "exec 2>&1; cd '$dir' && cp '$source' . && spin $defines -a $model.pml"
         . " && \${CC:-gcc} -$optimise -w -DSAFETY -DNOFAIR -DMEMLIM=$megabytes -o pan pan.c"
-        . ' && timeout ' . seconds(60) . " ./pan -m$depth -w22; echo status \$?";
+        . ' && timeout ' . deadline(60) . " ./pan -m$depth -w22; echo status \$?";
     push @checks, { dir => $dir, command => $command, judge => $judge };
 }
 

@@ -202,7 +202,7 @@ subtest 'bodies over the limit' => sub {
 subtest 'Expect' => sub {
     my $http = $server->connect;
     $http->send("GET $week HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n");
-    ok($http->_need(12, time + seconds(5)), 'the server does not wait for the body in silence');
+    ok($http->_need(12, time + deadline(5)), 'the server does not wait for the body in silence');
     if ($http->leftover =~ m{\AHTTP/1\.1 100 }) {
         pass('100 Continue');
         $http->send('hello');
@@ -328,7 +328,7 @@ subtest 'timeouts' => sub {
     $slow->send('GET /');
     my $answered = wait_for(10, sub { !$slow->send('x') || !$slow->quiet });
     ok($answered, 'a byte now and then does not keep a head open');
-    like($slow->drain(seconds(5)), qr{\AHTTP/1\.1 4\d\d |\A\z}, 'it ends with an error');
+    like($slow->drain(deadline(5)), qr{\AHTTP/1\.1 4\d\d |\A\z}, 'it ends with an error');
     $quick->stop_ok('the quick server');
 };
 

@@ -120,7 +120,7 @@ sub some {
 }
 
 sub client {
-    my $http = $server->connect(undef, timeout => seconds(30));
+    my $http = $server->connect(undef, timeout => deadline(30));
     setsockopt $http->socket, 6, 1, 1;    # TCP_NODELAY
     return $http;
 }

@@ -300,20 +300,20 @@ subtest 'downloads that are taken up again' => sub {
     my $of = Tickd->start(data => $big, workers => 2);
     for my $query ([], [ max_points => 700_000 ], [ start => midnight('2025-01-01') + 1234, end => midnight('2025-01-01') + 70_000 ]) {
         my $target = target(%big, @$query);
-        my $whole = $of->connect(undef, timeout => seconds(60))->get($target);
+        my $whole = $of->connect(undef, timeout => deadline(60))->get($target);
         my ($n, $tag, $sum) = (length $whole->{body}, $whole->{headers}{etag}, sha256_hex($whole->{body}));
         for my $round (1 .. 3) {
             my ($have, $breaks) = ('', 0);
             while (length $have < $n) {
-                my $http = $of->connect(undef, timeout => seconds(30));
+                my $http = $of->connect(undef, timeout => deadline(30));
                 my $from = length $have;
                 $http->send("GET $target&framing=length HTTP/1.1\r\nHost: a\r\n" . ($from ? "Range: bytes=$from-\r\nIf-Range: $tag\r\n" : '') . "\r\n");
-                my $head = $http->_head(time + seconds(10));
+                my $head = $http->_head(time + deadline(10));
                 last if $head->{error} || $head->{status} != ($from ? 206 : 200);
                 last if $from && $head->{headers}{'content-range'} ne sprintf 'bytes %d-%d/%d', $from, $n - 1, $n;
                 my $stop = ++$breaks < 6 ? 1 + int rand($n / 3) : $n;
                 $stop = $n - $from if $stop > $n - $from;
-                $http->_need($stop, time + seconds(30)) or last;
+                $http->_need($stop, time + deadline(30)) or last;
                 $have .= substr $http->{buffer}, 0, $stop;
                 $http->reset;
             }
@@ -322,8 +322,8 @@ subtest 'downloads that are taken up again' => sub {
     }
     # A large part in the middle, and small ones.
     my $target = target(%big);
-    my $whole = $of->connect(undef, timeout => seconds(60))->get($target);
-    my $http = $of->connect(undef, timeout => seconds(60));
+    my $whole = $of->connect(undef, timeout => deadline(60))->get($target);
+    my $http = $of->connect(undef, timeout => deadline(60));
     for (1 .. 40) {
         my $first = int rand length $whole->{body};
         my $last = $first + int rand pick(10, 1000, 100_000, 3_000_000, 30_000_000);

@@ -260,7 +260,7 @@ subtest 'no answer waits for the disk' => sub {
     plan skip_all => 'no strace that may trace a process' if !traceable();
     my $traced = Tickd->start(data => $data, workers => 1, options => [ 'catalog_refresh=0', 'revalidate=1h' ]);
     my ($worker) = $traced->workers;
-    my $http = $traced->connect(undef, timeout => seconds(60));
+    my $http = $traced->connect(undef, timeout => deadline(60));
     my $wrong = 0;
     my @lines = traced($worker, sub {
         for my $target (qw(/api/symbols /api/symbols?details=1 /api/status /api/symbol-search?q=BTC)) {

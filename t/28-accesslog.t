@@ -189,7 +189,7 @@ subtest 'answers that are not sent whole' => sub {
     my $big = '/api/data?symbol=BIG&type=MD&columns=price&start=2025-01-02&end=2025-01-02';
     my $given_up = $server->connect(undef, rcvbuf => 4096);
     $given_up->send("GET $big HTTP/1.1\r\nHost: a\r\n\r\n");
-    $given_up->_need(10000, Time::HiRes::time() + seconds(10));
+    $given_up->_need(10000, Time::HiRes::time() + deadline(10));
     $given_up->reset;
     my @lines;
     ok(wait_for(10, sub { @lines = no_health(lines_of("$dir/access.log")); @lines == 1 }), 'a line comes without a stop');
@@ -199,7 +199,7 @@ subtest 'answers that are not sent whole' => sub {
 
     my $cut = $server->connect(undef, rcvbuf => 4096);
     $cut->send("GET $big HTTP/1.1\r\nHost: a\r\n\r\n");
-    $cut->_need(10000, Time::HiRes::time() + seconds(10));
+    $cut->_need(10000, Time::HiRes::time() + deadline(10));
     truncate glob("$data/coinbase/BIG/MD/price.*.bin"), 4096 or die $!;
     $cut->drain;
     ok(wait_for(10, sub { @lines = no_health(lines_of("$dir/access.log")); @lines == 2 }), 'another line');

@@ -92,7 +92,7 @@ my @queries = (
 my %oracle = map { $_ => Tickd::Oracle->new(data => "$_", types => { map { ("lab/T/$_" => $_) } keys %types }) } $data, $later;
 my $files = 0;
 my $url = 'http://127.0.0.1:' . $server->port;
-my %plan = (url => $url, port => $server->port + 0, contrib => source() . '/contrib', limit => seconds(20), seed => $seed, queries => [ map {
+my %plan = (url => $url, port => $server->port + 0, contrib => source() . '/contrib', limit => deadline(20), seed => $seed, queries => [ map {
     my ($name, @query) = @$_;
     my $expected = $oracle{ $changes{$name} ? $later : $data }->answer(@query);
     my %one = (name => $name, query => {@query}, target => url('/api/data', @query), status => $expected->{status} + 0);

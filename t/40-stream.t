@@ -60,9 +60,9 @@ sub descriptors {
 # begun(SERVER, TARGET): a client that has the first bytes of an answer, and a small buffer for more.
 sub begun {
     my ($from, $target) = @_;
-    my $http = $from->connect(undef, rcvbuf => 65536, timeout => seconds(30));
+    my $http = $from->connect(undef, rcvbuf => 65536, timeout => deadline(30));
     $http->send("GET $target HTTP/1.1\r\nHost: a\r\n\r\n");
-    my $deadline = time + seconds(10);
+    my $deadline = time + deadline(10);
     $http->_need(1, $deadline) or diag 'nothing comes';
     return $http;
 }
@@ -76,13 +76,13 @@ sub calm {
 }
 
 subtest '103 MB' => sub {
-    my $http = $server->connect(undef, timeout => seconds(30));
+    my $http = $server->connect(undef, timeout => deadline(30));
     whole($http->get(target()), 'chunked');
     whole($http->get(target(framing => 'length')), 'length');
     is_answer($http->get($small), $small_right, 'then a small one on the same connection');
     $http->send("GET ${\target()} HTTP/1.0\r\n\r\n");
     whole($http->response, 'HTTP/1.0');
-    $http = $server->connect(undef, timeout => seconds(60));
+    $http = $server->connect(undef, timeout => deadline(60));
     $http->send("GET ${\target(columns => 'price')} HTTP/1.1\r\nHost: a\r\n\r\nGET $small HTTP/1.1\r\nHost: a\r\n\r\n" x 3);
     for (1 .. 3) {
         whole($http->response, "pipelined, big $_", 'price');
@@ -103,7 +103,7 @@ subtest '103 MB' => sub {
 
 subtest 'without sendfile' => sub {
     my $copying = Tickd->start(data => $data, workers => 1, options => ['sendfile=off']);
-    my $http = $copying->connect(undef, timeout => seconds(30));
+    my $http = $copying->connect(undef, timeout => deadline(30));
     whole($http->get(target()), 'chunked');
     whole($http->get(target(framing => 'length')), 'length');
     is_answer($http->get($small), $small_right, 'then a small one on the same connection');
@@ -141,7 +141,7 @@ subtest 'many at once' => sub {
         if (!$pid) {
             # No plan, no END, no output: only an exit status.
             my $column = (qw(time price volume))[ $n % 3 ];
-            my $http = $server->connect(undef, timeout => seconds(30));
+            my $http = $server->connect(undef, timeout => deadline(30));
             my $bad = 0;
             for (1 .. 2) {
                 my $r = $http->get(target(columns => $column));

@@ -100,7 +100,7 @@ subtest 'many cold streams at once' => sub {
     my $server = fresh('helpers=2');
     my ($worker) = $server->workers;
     my @columns = (sort keys %bytes) x 6;
-    my @clients = map { $server->connect(undef, timeout => seconds(60)) } @columns;
+    my @clients = map { $server->connect(undef, timeout => deadline(60)) } @columns;
     $clients[$_]->send('GET ' . target(columns => $columns[$_]) . " HTTP/1.1\r\nHost: a\r\n\r\n") for 0 .. $#columns;
     my $wrong = grep { !is_answer($server->get($small), $small_right) } 1 .. 50;
     is($wrong, 0, 'small answers beside them');
@@ -135,9 +135,9 @@ subtest 'files that change' => sub {
     for my $to (8_000_000, 100_001, 0) {
         my $server = fresh('helpers=1');
         my ($worker) = $server->workers;
-        my @clients = map { $server->connect(undef, timeout => seconds(30), rcvbuf => 65536) } 1 .. 4;
+        my @clients = map { $server->connect(undef, timeout => deadline(30), rcvbuf => 65536) } 1 .. 4;
         $_->send('GET ' . target() . " HTTP/1.1\r\nHost: a\r\n\r\n") for @clients;
-        $clients[0]->_need(1, time + seconds(10));
+        $clients[0]->_need(1, time + deadline(10));
         truncate $file{price}, $to or die $!;
         for my $http (@clients) {
             my $r = $http->response;
@@ -149,9 +149,9 @@ subtest 'files that change' => sub {
         write_file($file{price}, $bytes{price}, OLD);
         is_column($server->get(target()), 'price', "to $to: mended");
         chill($file{price});
-        my $http = $server->connect(undef, timeout => seconds(30), rcvbuf => 65536);
+        my $http = $server->connect(undef, timeout => deadline(30), rcvbuf => 65536);
         $http->send('GET ' . target(columns => 'volume') . " HTTP/1.1\r\nHost: a\r\n\r\n");
-        $http->_need(1, time + seconds(10));
+        $http->_need(1, time + deadline(10));
         write_file("$file{volume}.new", 'x' x length $bytes{volume}, OLD);
         rename "$file{volume}.new", $file{volume} or die $!;
         my $r = $http->response;

@@ -169,7 +169,7 @@ sub reader ($server, $dir, $number) {
         my $q = question($s, min(map { $known{$name}{$_} // 0 } @columns[ 0 .. 2 ]));
         my @needed = ('time', @{ $q->{columns} });
         undef $http if $http && chance(0.2);
-        $http //= $server->connect(undef, timeout => seconds(30));
+        $http //= $server->connect(undef, timeout => deadline(30));
         my $least = rows_on_disk($name, @needed);
         my $r = $http->get($q->{target});
         my ($wrong, $to, $rows) = wrong($r, $s, $q, $least, rows_on_disk($name, @needed));
@@ -234,7 +234,7 @@ subtest 'when all is written' => sub {
         my $q = { columns => \@columns, low => 0, high => 86399, query => {} };
         my $target = url('/api/data', symbol => $series[$s], type => 'MD', columns => join(',', @columns), start => iso_of($today), end => iso_of($today));
         for my $server (@servers) {
-            my ($wrong) = wrong($server->connect(undef, timeout => seconds(30))->get($target), $s, $q, $rows, $rows);
+            my ($wrong) = wrong($server->connect(undef, timeout => deadline(30))->get($target), $s, $q, $rows, $rows);
             is($wrong, '', "$series[$s]: all $rows rows");
         }
     }

@@ -67,7 +67,7 @@ truncate "$home/data/coinbase/ODD/MD/" . file_of('price', day_of($D)), 4 * 80 + 
 set('06-30 12:00:00');
 
 our ($server, $oracle) = start();
-our @http = map { $server->connect(undef, timeout => seconds(30)) } 1 .. 4;    # kept: no clock ends them
+our @http = map { $server->connect(undef, timeout => deadline(30)) } 1 .. 4;    # kept: no clock ends them
 my @pids = $server->workers;
 
 sub query (%change) { return (symbol => 'ODD', type => 'MD', columns => 'id,price', start => $D, end => $D, %change) }
@@ -314,10 +314,10 @@ subtest 'an answer that is under way' => sub {
     changed($series, $D, '06-30 23:59:00');
     my @query = (symbol => 'BIG', type => 'MD', columns => 'time,price,volume', start => $D, end => $D);
     my $right = do { local $oracle->{now} = $clock; $oracle->answer(@query) };
-    my @begun = map { $server->connect(undef, rcvbuf => 65536, timeout => seconds(30)) } 1 .. 3;
+    my @begun = map { $server->connect(undef, rcvbuf => 65536, timeout => deadline(30)) } 1 .. 3;
     for my $http (@begun) {
         $http->send('GET ' . url('/api/data', @query) . " HTTP/1.1\r\nHost: a\r\n\r\n");
-        ok($http->_need(1, Time::HiRes::time() + seconds(10)), 'it begins');
+        ok($http->_need(1, Time::HiRes::time() + deadline(10)), 'it begins');
     }
     set('07-01 00:00:00');
     is_answer($begun[0]->response, $right, 'midnight');

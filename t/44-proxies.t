@@ -49,7 +49,7 @@ sub proxy ($command, $dir) {
     return undef;
 }
 
-sub client ($proxy) { return Tickd::Http->connect(path => $proxy->{socket}, timeout => seconds(20)) }
+sub client ($proxy) { return Tickd::Http->connect(path => $proxy->{socket}, timeout => deadline(20)) }
 
 # Where Debian has it.
 sub program ($name) { return (grep { -x } map { "$_/$name" } split(/:/, $ENV{PATH}), '/usr/sbin')[0] }
@@ -185,7 +185,7 @@ END
         my $target = target(%big, symbol => 'LONG', framing => $framing);
         my $http = client($proxy);
         $http->send("GET /slowly$target HTTP/1.1\r\nHost: a\r\n\r\n");
-        ok($http->_need(1, time + seconds(20)), "$framing: an answer begins");
+        ok($http->_need(1, time + deadline(20)), "$framing: an answer begins");
         truncate $path, 0 or die $!;
         like($http->response->{error} // 'whole', qr/short|of \d+ bytes|ends before/, "$framing: and ends short");
         write_file("$path.new", $bytes, OLD);

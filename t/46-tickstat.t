@@ -316,7 +316,7 @@ print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
 sys.stdout.flush()
 os.write(1, seen)
 END
-    my $run = run_command(30, 'python3', '-c', $python, seconds(20), @tickstat, '-p', $server->{pid}, '-i', '100ms');
+    my $run = run_command(30, 'python3', '-c', $python, deadline(20), @tickstat, '-p', $server->{pid}, '-i', '100ms');
     like($run->{out}, qr/\A0\n/, 'INT ends it well') or diag $run->{err};
     like($run->{out}, qr/\A0\n\e\[\?1049h\e\[\?25l\e\[Htickd /, 'it takes the screen');
     like($run->{out}, qr/\e\[\?25h\e\[\?1049l\z/, 'and gives it back');

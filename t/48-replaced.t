@@ -175,7 +175,7 @@ sub reader ($server, $exact, $until, $report) {
         my $target = url('/api/data', symbol => 'TURN', type => 'MD', columns => join(',', @columns), start => iso_of($first),
             end => iso_of($first + $DAYS - 1), missing => $missing);
         undef $http if chance(0.1);
-        $http //= $server->connect(undef, timeout => seconds(20));
+        $http //= $server->connect(undef, timeout => deadline(20));
         my @before = states();
         my $r = $http->get($target);
         my @after = states();

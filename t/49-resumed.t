@@ -79,8 +79,8 @@ sub reloaded () {
 
 # piece(TARGET, FROM, HEADERS, BYTES): what comes of the body until BYTES are there, and the status.
 sub piece ($target, $from, $headers, $bytes, $meanwhile = undef) {
-    my $http = $server->connect(undef, rcvbuf => 65536, timeout => seconds(30));
-    my $limit = time + seconds(30);
+    my $http = $server->connect(undef, rcvbuf => 65536, timeout => deadline(30));
+    my $limit = time + deadline(30);
     $http->send("GET $target HTTP/1.1\r\nHost: a\r\n" . join('', map { "$_\r\n" } ($from ? "Range: bytes=$from-" : ()), @$headers) . "\r\n");
     my $head = $http->_head($limit);
     return ('', $head->{error}) if $head->{error};
@@ -99,7 +99,7 @@ sub piece ($target, $from, $headers, $bytes, $meanwhile = undef) {
 subtest 'the same bytes' => sub {
     for my $name ((sort keys %asked) x $rounds) {
         my $target = $asked{$name};
-        my $whole = $server->connect(undef, timeout => seconds(60))->get($target);
+        my $whole = $server->connect(undef, timeout => deadline(60))->get($target);
         my ($n, $tag, $sum) = (length $whole->{body}, $whole->{headers}{etag}, sha256_hex($whole->{body}));
         cmp_ok($n, '>', 1_000_000, "$name: $n bytes");
         my ($have, $pieces, @wrong) = ('', 0);
@@ -147,7 +147,7 @@ subtest 'curl -C -' => sub {
     run_command(5, 'curl', '--version')->{status} eq '0' or plan skip_all => 'no curl';
     my $there = scratch();
     for my $name (sort keys %asked) {
-        my $whole = $server->connect(undef, timeout => seconds(60))->get($asked{$name});
+        my $whole = $server->connect(undef, timeout => deadline(60))->get($asked{$name});
         my $n = length $whole->{body};
         for my $cut (1, 1 + int rand($n - 1), $n - 1) {
             write_file("$there/part", substr $whole->{body}, 0, $cut);

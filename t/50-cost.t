@@ -75,7 +75,7 @@ for my $kept (0, 1) { subtest 'system calls' . ($kept ? ', asked again' : '') =>
     my $server = Tickd->start(data => "$data", workers => 1, options => [ 'revalidate=1h', $kept ? () : 'answer_cache=0' ]);
     my ($worker) = $server->workers;
     for my $name (sort keys %asked) {
-        my $http = $server->connect(undef, timeout => seconds(30));
+        my $http = $server->connect(undef, timeout => deadline(30));
         my $files = $kept && $asked{$name}{picked} ? 0 : $asked{$name}{files};
         is(ask($http, $asked{$name}, 5), 0, "$name: right while it becomes warm");
         my $wrong = 0;
@@ -115,7 +115,7 @@ for my $kept (0, 1) { subtest 'allocations' . ($kept ? ', asked again' : '') => 
     my $count = sub { return unpack 'Q', read_file("$dir/count") };
     my $at_start = $count->();
     cmp_ok($at_start, '>', 10, "what the server allocates is counted: $at_start times before the first request");
-    my $http = $server->connect(undef, timeout => seconds(30));
+    my $http = $server->connect(undef, timeout => deadline(30));
     for my $name (sort keys %asked) {
         is(ask($http, $asked{$name}, 5), 0, "$name: right while it becomes warm");
         # Helpers may still be at what the first requests left to them.

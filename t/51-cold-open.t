@@ -88,7 +88,7 @@ sub storm {
     my ($server, $connections, $requests) = @_;
     my @asked;
     for my $i (0 .. $connections - 1) {
-        my $http = $server->connect(undef, timeout => seconds(30));
+        my $http = $server->connect(undef, timeout => deadline(30));
         my @days = map { my $n = ($i * $requests + $_) * 761; [ $n % $SYMBOLS, int($n / $SYMBOLS) % $DAYS ] } 1 .. $requests;
         ask($http, @days);
         push @asked, [ $http, @days ];
@@ -136,7 +136,7 @@ subtest 'a long range at once' => sub {
     my $server = Tickd->start(data => $data, workers => 1, options => [ "max_mapped=$KEPT", 'revalidate=1s' ]);
     my @https;
     for my $symbol (0 .. $SYMBOLS - 1) {
-        my $http = $server->connect(undef, timeout => seconds(30));
+        my $http = $server->connect(undef, timeout => deadline(30));
         $http->send("GET /api/data?symbol=C$symbol&type=MD&columns=id,time&start=0&end=4294967295 HTTP/1.1\r\nHost: localhost\r\n\r\n");
         push @https, $http;
     }
@@ -171,7 +171,7 @@ subtest 'a worker that is killed' => sub {
         ok(wait_for(20, sub { my @now = $server->workers; @now == 2 && !grep { $_ == $victim } @now }), 'there is another worker');
         # Each again, on connections that are taken by either.
         while (my @days = splice @again, 0, 10) {
-            my $http = $server->connect(undef, timeout => seconds(30));
+            my $http = $server->connect(undef, timeout => deadline(30));
             ask($http, @days);
             $wrong++ if check($http, @days) != @days;
         }

@@ -205,12 +205,12 @@ subtest 'slow readers of what is known no more' => sub {
     big_day("$home", 'coinbase/BIG/MD', '2025-01-01', 8, 'price', 'volume');
     my $target = target(symbol => 'BIG', columns => 'price,volume,time', end => '2025-01-01');
     my $server = start($home, 'revalidate=40ms', 'answer_cache=16k', 'max_mapped=64', 'max_series=1');
-    my $first = $server->connect(undef, timeout => seconds(30))->get($target);
+    my $first = $server->connect(undef, timeout => deadline(30))->get($target);
     is($first->{status}, 200, 'there is an answer') or diag show($first->{body});
     my $before = hits($server);
     my @slow;
     ok(wait_for(20, sub {
-        my $http = $server->connect(undef, timeout => seconds(60), rcvbuf => 8192);
+        my $http = $server->connect(undef, timeout => deadline(60), rcvbuf => 8192);
         $http->send("GET $target HTTP/1.1\r\nHost: a\r\n\r\n");
         $http->socket->blocking(1);
         sysread $http->socket, $http->{buffer}, 1000;

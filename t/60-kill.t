@@ -148,7 +148,7 @@ sub verify ($server, $until, $report) {
         my $since = time;
         while ($attempt++ < $ATTEMPTS) {
             undef $http if $http && ($http->{eof} || chance(0.1));
-            if (!($http //= $server->connect(undef, quietly => 1, timeout => seconds(20)))) {
+            if (!($http //= $server->connect(undef, quietly => 1, timeout => deadline(20)))) {
                 $did{refused}++;
                 $did{why_refused} = "$!";
                 next;
@@ -258,7 +258,7 @@ subtest "a worker is killed every ${\($EVERY * 1000)} ms for $duration s" => sub
     my $dir = scratch();
     my $until = "$dir/until";
     my $small = 'http://127.0.0.1:' . ($server->{port} //= $server->port) . $asked_of{small}[0]{target};
-    my $load = $wrk ? Tickd::child([ 'wrk', '-t1', '-c12', "-d${duration}s", '--timeout', seconds(20) . 's', $small ], "$dir/wrk", "$dir/wrk") : 0;
+    my $load = $wrk ? Tickd::child([ 'wrk', '-t1', '-c12', "-d${duration}s", '--timeout', deadline(20) . 's', $small ], "$dir/wrk", "$dir/wrk") : 0;
     my @clients = map { verify($server, $until, "$dir/report$_") } 1 .. $CLIENTS;
     my $writer = writer($until);
     my $end = time + $duration;
@@ -382,7 +382,7 @@ subtest 'killed before it serves' => sub {
         my ($since, $list) = (time, "/proc/$server->{pid}/task/$server->{pid}/children");
         do {
             ($victim) = grep { !$known{$_} } -e $list ? split ' ', read_file($list) : children($server);
-        } until $victim || time > $since + seconds(5);
+        } until $victim || time > $since + deadline(5);
         ok($victim, "round $round: it is replaced at once") or last;
     }
     unlike($server->log_text, qr/keeps failing/, 'the master does not take that for a failure');

@@ -51,7 +51,7 @@ sub does {
 sub master { return Tickd::_slurp("$dir/pid") =~ /\A(\d+)\n\z/ ? $1 : undef }
 
 sub serves {
-    my $http = Tickd::Http->connect(path => "$dir/s", timeout => seconds(10));
+    my $http = Tickd::Http->connect(path => "$dir/s", timeout => deadline(10));
     return $http && $http->get('/health')->{status} == 200;
 }
 

@@ -135,9 +135,9 @@ subtest 'while it drains' => sub {
     big_day("$dir/data", 'coinbase/HUGE/MD', '2025-01-01', 60, 'price');
     my $server = daemon() or return;
     my $slow = sub {
-        my $http = $server->connect(undef, rcvbuf => 65536, timeout => seconds(20));
+        my $http = $server->connect(undef, rcvbuf => 65536, timeout => deadline(20));
         $http->send("GET /api/data?symbol=HUGE&type=MD&columns=price&start=2025-01-01&end=2025-01-01 HTTP/1.1\r\nHost: a\r\n\r\n");
-        $http->_need(1, time + seconds(20));
+        $http->_need(1, time + deadline(20));
         return $http;
     };
     my $busy = $slow->();

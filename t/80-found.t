@@ -92,9 +92,9 @@ subtest 'an answer that ends the connection arrives whole, whatever the client s
     my $target = '/api/data?symbol=BIG&type=MD&start=2025-01-01&end=2025-01-01&columns=price';
     my $right = $server->get($target)->{body};
     for my $more ("\r\n", "GET /health HTTP/1.1\r\nHost: a\r\n\r\n") {
-        my $http = $server->connect(undef, rcvbuf => 65536, timeout => seconds(30));
+        my $http = $server->connect(undef, rcvbuf => 65536, timeout => deadline(30));
         $http->send("GET $target HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
-        ok($http->_need(1, time + seconds(10)), 'the answer is on its way');
+        ok($http->_need(1, time + deadline(10)), 'the answer is on its way');
         $http->send($more);
         my $r = $http->response;
         is($r->{error}, undef, 'it comes whole');
@@ -174,7 +174,7 @@ subtest 'how it is started makes no difference' => sub {
         my $socket = "$data/../" . (split m{/}, "$data")[-1] . '.sock';
         my $code = system('/bin/sh', '-c', join ' ', build() . '/tickd', '-d', "$data", '-w', '1', '-o', 'admin_listen=off', '-l', "unix:$socket", $closed);
         is($code, 0, "a daemon with $closed starts");
-        my $http = Tickd::Http->connect(path => $socket, timeout => seconds(10));
+        my $http = Tickd::Http->connect(path => $socket, timeout => deadline(10));
         ok($http && $http->get('/health')->{status} == 200, 'and answers');
         my ($daemon) = grep { Tickd::title($_) =~ /\Atickd: master unix:\Q$socket\E/ } map { m{(\d+)\z} } glob '/proc/[0-9]*';
         ok($daemon, 'its title tells where it listens');

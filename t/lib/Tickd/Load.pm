@@ -67,14 +67,14 @@ sub start ($class, $kind, $address, %opt) {
 sub connect ($self) {
     my $address = $self->{address};
     my %where = $address =~ m{\Aunix:(.+)\z} ? (path => $1) : (host => $address =~ s/:\d+\z//r, port => $address =~ s/.*://r);
-    return Tickd::Http->connect(%where, timeout => seconds(20), $self->{kind} eq 'slow' && !$where{path} ? (rcvbuf => 65536) : ());
+    return Tickd::Http->connect(%where, timeout => deadline(20), $self->{kind} eq 'slow' && !$where{path} ? (rcvbuf => 65536) : ());
 }
 
 # one(HTTP): ask once; what is wrong, or '', and whether the server closes.
 sub one ($self, $http) {
     if ($self->{kind} eq 'slow') {
         $http->send("GET /api/data?symbol=BIG&type=MD&columns=time,price&start=2025-01-01&end=2025-01-01 HTTP/1.1\r\nHost: a\r\n\r\n");
-        $http->_need(1, time + seconds(20));
+        $http->_need(1, time + deadline(20));
         select undef, undef, undef, 0.3;
         my $r = $http->response;
         return (wrong($r, [ map { $day + int($_ / 5) } 0 .. $big_rows - 1 ], [ 0 .. $big_rows - 1 ], $self->{variants}), $r->{close});
