@@ -7,6 +7,7 @@ use feature 'signatures';
 no warnings 'experimental::signatures';
 use FindBin;
 use lib "$FindBin::Bin/lib";
+use JSON::PP qw(decode_json);
 use POSIX ();
 use Test::More;
 use Tickd;
@@ -139,6 +140,54 @@ subtest 'an outage of the data is logged once' => sub {
     is($server->get($query)->{status}, 200, 'it is back again');
     is($logged->('is missing or empty'), 1, 'an outage within the same minute is not logged');
     is($errors->(), 1, 'nor is anything else');
+    $server->stop_ok;
+};
+
+subtest 'what is wrong with a file is logged once, and that it is over' => sub {
+    my $data = scratch();
+    my $series = 'coinbase/BTC-USD/MD';
+    write_day("$data", $series, $_, { time => [ midnight($_) ], price => [1], volume => [1] }) for qw(2025-01-01 2025-01-02);
+    my $server = Tickd->start(data => "$data", workers => 1, options => [ 'revalidate=0', 'unsorted=error' ]);
+    my $answers = sub ($status, $column = 'price') {
+        is($server->get("/api/data?symbol=BTC-USD&type=MD&start=2025-01-01&end=2025-01-02&columns=$column")->{status}, $status, "$column: $status");
+    };
+    my $from = 0;
+    my $logged = sub ($name, @lines) {
+        my $log = substr $server->log_text, $from;
+        $from += length $log;
+        is_deeply([ $log =~ /\] ((?:error|notice): .*$series.*)/g ], \@lines, $name);
+    };
+    my $damage = sub {
+        my $r = run_command(10, build() . '/tickstat', '--json', '-p', $server->{pid});
+        return decode_json($r->{out})->{total}{counters}{damage_found};
+    };
+    my $time = "$series/" . file_of('time', day_of('2025-01-01'));
+    my $price = "$series/" . file_of('price', day_of('2025-01-01'));
+    my %over = (time => "notice: $time: no trouble with it any more", price => "notice: $price: no trouble with it any more");
+    $answers->(200);
+    for my $what (qw(directory FIFO directory)) {
+        rename "$data/$time", "$data/time" or die $!;
+        ($what eq 'FIFO' ? POSIX::mkfifo("$data/$time", 0600) : mkdir "$data/$time") or die $!;
+        $answers->(500) for 1 .. 3;
+        $logged->("a $what in its place is logged once", "error: $time is not a regular file");
+        ($what eq 'FIFO' ? unlink "$data/$time" : rmdir "$data/$time") or die $!;
+        rename "$data/time", "$data/$time" or die $!;
+        $answers->(200) for 1 .. 3;
+        $logged->('and that it is gone', $over{time});
+    }
+    rename "$data/$price", "$data/price" or die $!;
+    $answers->(500) && $answers->(200, 'volume') for 1 .. 3;
+    $logged->('a missing column is logged once, whatever else is asked for', "error: damaged day: $price is missing");
+    is($damage->(), 3, 'and counted each time');
+    write_day("$data", $series, '2025-01-01', { price => [ 1, 2 ] });
+    $answers->(500) for 1 .. 3;
+    $logged->('one of another length is something else', "error: damaged day: $price has 2 rows of f32 where time has 1; is that its type? (the server's option type says so)");
+    rename "$data/price", "$data/$price" or die $!;
+    $answers->(200) for 1 .. 3;
+    $logged->('and that it is mended', $over{price});
+    write_day("$data", $series, '2025-01-01', { time => [ midnight('2025-01-01') + 1, midnight('2025-01-01') ], price => [ 1, 1 ], volume => [ 1, 1 ] });
+    $answers->(500) for 1 .. 3;
+    $logged->('times that step back are, too', "error: $time steps back in time at row 1 (counted from 0)");
     $server->stop_ok;
 };
 

@@ -31,9 +31,9 @@ void dayfetch_columns(struct store *store, struct day *day, struct day_columns c
 void dayfetch_index(struct store *store, struct day *day, struct load_waiter *waiter);
 
 /**
- * dayfetch_tell_order(day):
- * Log, once, if the rows of ${day} step back in time.
+ * dayfetch_tell_order(store, day):
+ * Log, once, if the rows of ${day} step back in time: as an error where that is one.
  */
-void dayfetch_tell_order(struct day *day);
+void dayfetch_tell_order(const struct store *store, struct day *day);
 
 #endif

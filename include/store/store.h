@@ -7,6 +7,7 @@
 #include "store/facts.h"
 #include "store/lru.h"
 #include "store/root.h"
+#include "store/trouble.h"
 #include "system/config.h"
 #include "system/helper.h"
 
@@ -57,6 +58,7 @@ struct store {
     unsigned warming;    /* warm.h's: reads under way, and who waits for room for one */
     struct warm_wait *crowd;
     struct snapshot_slot snapshots[STORE_SNAPSHOTS];
+    struct troubles troubles; /* with what is in it */
 };
 
 /**

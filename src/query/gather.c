@@ -182,19 +182,24 @@ static void explain_rows(const struct gather *gather, const struct day *day, uns
                     : "");
 }
 
-/* Whether the columns fit together; if not, the failure names the file that does not. */
+/* Whether the columns fit together; if not, the failure says which one does not, at ${path}. */
 static bool is_whole(const struct gather *gather, const struct day *day,
-                     struct failure *failure)
+                     char path[DAYFILE_PATH], struct failure *failure)
 {
-    char path[DAYFILE_PATH];
+    struct troubles *troubles = &gather->store->troubles;
 
     for (unsigned i = 0; i < gather->needed_count; i++) {
         unsigned place = gather->columns[i];
-        uint64_t rows = rows_of(gather, day, place);
+        bool fits =
+            day_file(day, place) != NULL && rows_of(gather, day, place) == day->index.rows;
 
-        if (day_file(day, place) != NULL && rows == day->index.rows)
+        if (fits && !trouble_known(troubles))
             continue;
         day_path(gather->series, day->number, place, path);
+        if (fits) {
+            trouble_over(troubles, TROUBLE_DAMAGE, path);
+            continue;
+        }
         if (day_file(day, place) == NULL)
             failure_set(failure, 500, NULL, "%s is missing", path);
         else
@@ -273,12 +278,14 @@ static enum day_result weigh(struct gather *gather, struct day *day, struct aren
         return DAY_OK;
 
     if (!live && gather->query->missing != CONFIG_MISSING_PREFIX &&
-        !is_whole(gather, day, gather->failure)) {
-        bool hearsay = day->looked != gather->store->turn;
+        !is_whole(gather, day, path, gather->failure)) {
+        struct store *store = gather->store;
+        bool hearsay = day->looked != store->turn;
 
         stats_add(STATS_damage_found, !hearsay);
         if (!hearsay && gather->query->missing == CONFIG_MISSING_ERROR) {
-            log_error("damaged day: %s", gather->failure->reason);
+            trouble_tell(&store->troubles, store->now, TROUBLE_DAMAGE, path,
+                         gather->failure->reason);
             return DAY_FAILED;
         }
         *gather->failure = (struct failure){ 0 };
@@ -299,7 +306,6 @@ static enum day_result weigh(struct gather *gather, struct day *day, struct aren
                     "%s steps back in time at row %llu (counted from 0)",
                     day_path(gather->series, day->number, SERIES_TIME, path),
                     (unsigned long long)day->index.first_step);
-        log_error("%s", gather->failure->reason);
         return DAY_FAILED;
     }
     return add_day(gather, day, live, s.span, arena) ? DAY_FAILED : DAY_OK;

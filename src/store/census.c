@@ -194,7 +194,8 @@ static void free_load(struct census_load *load)
 
 /* --- In the loop's thread */
 
-static void explain(const struct census_load *load, struct failure *failure)
+static void explain(struct store *store, const struct census_load *load,
+                    struct failure *failure)
 {
     switch (load->error) {
     case ENOENT:
@@ -210,16 +211,19 @@ static void explain(const struct census_load *load, struct failure *failure)
         failure_set(failure, 500, NULL, "%s cannot be read: %s", load->path,
                     strerror(load->error));
     }
-    log_error("%s", failure->reason);
+    trouble_tell(&store->troubles, store->now, TROUBLE_LISTING, load->path, failure->reason);
 }
 
 static void settle(struct load *arg)
 {
     struct census_load *load = (struct census_load *)arg;
+    struct store *store = arg->store;
     struct failure failure;
 
+    if (load->error == 0 && trouble_known(&store->troubles))
+        trouble_over(&store->troubles, TROUBLE_LISTING, load->path);
     if (load->error != 0) {
-        explain(load, &failure);
+        explain(store, load, &failure);
     } else if (load->to != NULL) {
         *load->to = load->made;
         load->made = NULL;

@@ -13,16 +13,17 @@
  * kept. */
 #define TRIES 8
 
-void dayfetch_tell_order(struct day *day)
+void dayfetch_tell_order(const struct store *store, struct day *day)
 {
+    bool refused = store->config->unsorted == CONFIG_UNSORTED_ERROR;
     char path[DAYFILE_PATH];
 
     if (!day->index.steps_back || day->told)
         return;
     day->told = true;
-    log_notice("%s steps back in time at row %llu (counted from 0)",
-               day_path(day->series, day->number, SERIES_TIME, path),
-               (unsigned long long)day->index.first_step);
+    (refused ? log_error : log_notice)("%s steps back in time at row %llu (counted from 0)",
+                                       day_path(day->series, day->number, SERIES_TIME, path),
+                                       (unsigned long long)day->index.first_step);
 }
 
 /* Whether the system is out of something that a file less would give back. */
@@ -32,8 +33,8 @@ static bool is_shortage(int error)
 }
 
 /* Say what is wrong with a file. */
-static void explain(const struct dayload *dayload, unsigned column, int error,
-                    struct failure *failure)
+static void explain(struct store *store, const struct dayload *dayload, unsigned column,
+                    int error, struct failure *failure)
 {
     char path[DAYFILE_PATH];
 
@@ -53,7 +54,22 @@ static void explain(const struct dayload *dayload, unsigned column, int error,
     if (is_shortage(error))
         log_error("%s: %s", path, failure->reason);
     else
-        log_error("%s", failure->reason);
+        trouble_tell(&store->troubles, store->now, TROUBLE_READING, path, failure->reason);
+}
+
+/* What was looked at can be read, or is not there. */
+static void calm(struct store *store, const struct dayload *dayload)
+{
+    if (!trouble_known(&store->troubles))
+        return;
+    for (unsigned i = 0; i < dayload->count; i++) {
+        const struct dayload_file *wanted = &dayload->files[i];
+
+        if (wanted->file != NULL || wanted->error == ENOENT)
+            trouble_over(&store->troubles, TROUBLE_READING, wanted->path);
+    }
+    if (dayload->index_wanted)
+        trouble_over(&store->troubles, TROUBLE_READING, dayload->time_path);
 }
 
 /* --- What came of it */
@@ -128,7 +144,7 @@ static void take_index(struct store *store, struct day *day, const struct dayloa
 
     if (index->rows >= day->index.rows)
         day->index = *index;
-    dayfetch_tell_order(day);
+    dayfetch_tell_order(store, day);
     day->fenced = index->rows;
     if (!dayload->known_is_news)
         day_fenced(store, day);
@@ -158,18 +174,19 @@ static bool time_has_changed(const struct dayload *dayload)
     return dayfile_look(time) == DAYFILE_OTHER;
 }
 
-static enum load_result judge(const struct dayload *dayload, struct failure *failure)
+static enum load_result judge(struct store *store, const struct dayload *dayload,
+                              struct failure *failure)
 {
     const struct dayload_file *unreadable = find_unreadable(dayload);
 
     if (dayload->day == NULL && dayload->files[0].error == ENOENT)
         return LOAD_ABSENT;
     if (unreadable != NULL) {
-        explain(dayload, unreadable->column, unreadable->error, failure);
+        explain(store, dayload, unreadable->column, unreadable->error, failure);
         return LOAD_FAILED;
     }
     if (dayload->index_broken && !time_has_changed(dayload)) {
-        explain(dayload, SERIES_TIME, EIO, failure);
+        explain(store, dayload, SERIES_TIME, EIO, failure);
         return LOAD_FAILED;
     }
     return dayload->replaced || dayload->index_broken ? LOAD_CHANGED : LOAD_OK;
@@ -231,7 +248,9 @@ static void settle(struct load *load)
     if (try_again(store, dayload))
         return;
     store->files_open -= dayload->count; /* they were reserved */
-    enum load_result result = judge(dayload, &failure);
+    enum load_result result = judge(store, dayload, &failure);
+    if (result == LOAD_OK || result == LOAD_ABSENT)
+        calm(store, dayload);
     if (result == LOAD_OK)
         result = install(store, dayload, &failure);
     struct day *day = dayload->day;

@@ -132,7 +132,7 @@ static enum day_result bring_index(struct store *store, struct day *day,
     }
     if (guard_run(index_times, day))
         return DAY_CHANGED; /* cut off, or the disk fails: when it is opened anew, that shows */
-    dayfetch_tell_order(day);
+    dayfetch_tell_order(store, day);
     return DAY_OK;
 }
 

@@ -214,10 +214,13 @@ static enum load_result take_over(struct store *store, struct seriesload *series
     store_outage(store, seriesload->rootless);
     if (seriesload->error != 0) {
         if (seriesload->failure.status >= 500 && !seriesload->rootless)
-            log_error("%s", seriesload->failure.reason);
+            trouble_tell(&store->troubles, store->now, TROUBLE_READING, series->path,
+                         seriesload->failure.reason);
         lru_drop(&store->series, &series->entry);
         return LOAD_FAILED;
     }
+    if (trouble_known(&store->troubles))
+        trouble_over(&store->troubles, TROUBLE_READING, series->path);
     if (seriesload->fresh)
         enter(store, series);
     return LOAD_OK;

@@ -66,6 +66,7 @@ void store_begin(struct store *store, uint64_t now, int64_t wall)
                      store->config->data);
         store->root_since = now;
         store->roots++;
+        store->troubles = (struct troubles){ 0 };
         lru_clear(&store->days);
         lru_clear(&store->series);
         stats_set(STATS_series_known, 0);
