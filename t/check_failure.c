@@ -36,4 +36,22 @@ START_TEST(failure_cuts_what_is_too_long)
 }
 END_TEST
 
-UNIT("failure", failure_says_why, failure_cuts_what_is_too_long)
+START_TEST(failure_quotes_without_surprises)
+{
+    char text[200], quoted[FAILURE_QUOTED];
+
+    ck_assert_str_eq(failure_quote(SLICE(""), quoted), "");
+    ck_assert_str_eq(failure_quote(SLICE("a b\"~"), quoted), "a b\"~");
+    ck_assert_str_eq(failure_quote(SLICE("\xc3\xa9\0\n\x1b\x7f."), quoted), "??????.");
+    memset(text, 'x', sizeof(text));
+    failure_quote((struct slice){ text, 64 }, quoted);
+    ck_assert_uint_eq(strlen(quoted), 64);
+    ck_assert_ptr_null(strchr(quoted, '.'));
+    failure_quote((struct slice){ text, 65 }, quoted);
+    ck_assert_uint_eq(strspn(quoted, "x"), 64);
+    ck_assert_str_eq(quoted + 64, "...");
+}
+END_TEST
+
+UNIT("failure", failure_says_why, failure_cuts_what_is_too_long,
+     failure_quotes_without_surprises)

@@ -199,7 +199,7 @@ START_TEST(query_refuses_what_is_unknown_or_twice)
     memset(name, 'n', sizeof(name) - 1);
     name[sizeof(name) - 1] = '\0';
     snprintf(text, sizeof(text), GOOD "&%s=1", name);
-    name[63] = '\0';
+    name[64] = '\0';
     refuse(text, name);
     end();
 }
@@ -224,6 +224,13 @@ START_TEST(query_refuses_bad_names)
         snprintf(text, sizeof(text), "symbol=a&type=MD&columns=time,%s&start=1&end=2", bad[i]);
         refuse(text, "columns");
     }
+    /* The name is said, so that it can be told from others. */
+    refuse("symbol=a&type=MD&columns=time,best%20bid,x&start=1&end=2", "columns");
+    ck_assert_ptr_nonnull(strstr(failure.reason, "column 'best bid' is not a name"));
+    refuse("symbol=a&type=MD&columns=time,,x&start=1&end=2", "columns");
+    ck_assert_ptr_nonnull(strstr(failure.reason, "column '' is not a name"));
+    refuse("symbol=A%2fB%0a%22&type=MD&columns=a&start=1&end=2", "symbol");
+    ck_assert_ptr_nonnull(strstr(failure.reason, "symbol 'A/B?\"' is not a name"));
     memset(longest, 'x', 65);
     longest[65] = '\0';
     snprintf(text, sizeof(text), "symbol=%s&type=MD&columns=a&start=1&end=2", longest);
@@ -289,6 +296,9 @@ START_TEST(query_reads_amounts)
     refuse(GOOD "&downsample=lttb", "downsample");
     refuse(GOOD "&format=csv", "format");
     refuse(GOOD "&missing=none", "missing");
+    ck_assert_str_eq(failure.reason, "missing can be error|skip|prefix, not 'none'");
+    refuse(GOOD "&limit=1.0", "limit");
+    ck_assert_str_eq(failure.reason, "limit '1.0' is not a number of at least 1");
     refuse(GOOD "&framing=none", "framing");
     refuse(GOOD "&framing=error|", "framing");
     end();

@@ -1,6 +1,8 @@
 #ifndef BASE_FAILURE_H
 #define BASE_FAILURE_H
 
+#include "base/slice.h"
+
 /*
  * Why a request cannot have what it asks for: filled in by the step that finds out, handed up,
  * and turned into an error answer once, by whoever answers.
@@ -18,5 +20,17 @@ struct failure {
  */
 int failure_set(struct failure *failure, int status, const char *parameter, const char *format,
                 ...) __attribute__((format(printf, 4, 5)));
+
+/* What is shown of a text: so many bytes of it at most, and room for them. */
+#define FAILURE_SHOWN 64
+#define FAILURE_QUOTED (FAILURE_SHOWN + sizeof("..."))
+
+/**
+ * failure_quote(text, quoted):
+ * Write what a client wrote, ${text}, to ${quoted}, to be shown in a reason: without surprises
+ * (a byte that is not of printable ASCII is a '?'), and cut, with dots, where it is too long.
+ * Returns ${quoted}.
+ */
+char *failure_quote(struct slice text, char quoted[FAILURE_QUOTED]);
 
 #endif

@@ -2,6 +2,7 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 int failure_set(struct failure *failure, int status, const char *parameter, const char *format,
                 ...)
@@ -15,4 +16,14 @@ int failure_set(struct failure *failure, int status, const char *parameter, cons
     vsnprintf(failure->reason, sizeof(failure->reason), format, args);
     va_end(args);
     return -1;
+}
+
+char *failure_quote(struct slice text, char quoted[FAILURE_QUOTED])
+{
+    size_t len = text.len < FAILURE_SHOWN ? text.len : FAILURE_SHOWN;
+
+    for (size_t i = 0; i < len; i++)
+        quoted[i] = text.at[i] >= 0x20 && text.at[i] < 0x7f ? text.at[i] : '?';
+    strcpy(quoted + len, text.len > len ? "..." : "");
+    return quoted;
 }

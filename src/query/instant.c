@@ -8,10 +8,6 @@
 
 #define FORMS "Unix seconds, an RFC 3339 time such as 2025-01-31T07:22:00Z, or a date"
 
-/* How many characters of a bad value are shown. */
-#define SHOWN 40
-#define SHOW(s) ((s).len > SHOWN ? SHOWN : (int)(s).len), (s).at
-
 static bool looks_like_milliseconds(uint64_t value)
 {
     /* From 1973 to 5138, as milliseconds. */
@@ -29,21 +25,54 @@ static bool all_digits(struct slice text)
 
 static int out_of_range(struct slice text, const char *parameter, struct failure *failure)
 {
+    char quoted[FAILURE_QUOTED];
+
     return failure_set(failure, 400, parameter,
-                       "%s: %.*s is outside 1970-01-01T00:00:00Z to 2106-02-07T06:28:15Z",
-                       parameter, SHOW(text));
+                       "%s: %s is outside 1970-01-01T00:00:00Z to 2106-02-07T06:28:15Z",
+                       parameter, failure_quote(text, quoted));
 }
 
 /* What is wrong with a number that is no Unix second. */
 static int refuse_number(struct slice text, const char *parameter, struct failure *failure)
 {
+    char quoted[FAILURE_QUOTED];
     uint64_t value;
 
     if (num_parse(text, &value) == 0 && looks_like_milliseconds(value))
         return failure_set(failure, 400, parameter,
-                           "%s: %.*s looks like milliseconds; times are Unix seconds",
-                           parameter, SHOW(text));
+                           "%s: %s looks like milliseconds; times are Unix seconds", parameter,
+                           failure_quote(text, quoted));
     return out_of_range(text, parameter, failure);
+}
+
+/* Whether only a zone lacks to make it a time. */
+static bool lacks_zone(struct slice text)
+{
+    char zoned[sizeof("2025-01-31T07:22:00.123456789Z")];
+    bool has_fraction;
+    int64_t seconds;
+    uint32_t nanos;
+
+    if (text.len == 0 || text.len > sizeof(zoned) - 2)
+        return false;
+    memcpy(zoned, text.at, text.len);
+    zoned[text.len] = 'Z';
+    return date_parse_rfc3339((struct slice){ zoned, text.len + 1 }, &seconds, &nanos,
+                              &has_fraction) == 0;
+}
+
+/* What is wrong with what is neither a number nor a time. */
+static int refuse_form(struct slice text, const char *parameter, struct failure *failure)
+{
+    char quoted[FAILURE_QUOTED];
+
+    failure_quote(text, quoted);
+    if (lacks_zone(text))
+        return failure_set(failure, 400, parameter,
+                           "%s: '%s' has no time zone: write %sZ for UTC, or an offset such as "
+                           "+01:00 behind it",
+                           parameter, quoted, quoted);
+    return failure_set(failure, 400, parameter, "%s: '%s' is not %s", parameter, quoted, FORMS);
 }
 
 int instant_parse(struct slice text, const char *parameter, int is_end, struct instant *instant,
@@ -72,8 +101,7 @@ int instant_parse(struct slice text, const char *parameter, int is_end, struct i
         if (!has_fraction)
             instant->nanos = whole;
     } else {
-        return failure_set(failure, 400, parameter, "%s: '%.*s' is not %s", parameter,
-                           SHOW(text), FORMS);
+        return refuse_form(text, parameter, failure);
     }
     if (seconds < 0 || seconds > UINT32_MAX)
         return out_of_range(text, parameter, failure);

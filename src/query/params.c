@@ -64,22 +64,11 @@ static unsigned match_parameter(const struct parsing *parsing, struct slice pair
     return i;
 }
 
-/* A name that came from the client, for an error message: short, terminated, without surprises.
- */
-static void quote_name(struct slice name, char shown[64])
-{
-    size_t len = name.len < 63 ? name.len : 63;
-
-    for (size_t i = 0; i < len; i++)
-        shown[i] = name.at[i] >= 0x20 && name.at[i] < 0x7f ? name.at[i] : '?';
-    shown[len] = '\0';
-}
-
 static int take_pair(struct parsing *parsing, struct slice pair)
 {
     unsigned parameter = match_parameter(parsing, pair);
     struct slice value, name;
-    char shown[64];
+    char quoted[FAILURE_QUOTED];
 
     if (parameter < parsing->count) {
         name = parsing->names[parameter];
@@ -89,17 +78,17 @@ static int take_pair(struct parsing *parsing, struct slice pair)
     }
     if (parsing->encoded && (decode(&name, parsing->arena) ||
                              (value.at != NULL && decode(&value, parsing->arena)))) {
-        quote_name(name, shown);
-        return failure_set(parsing->failure, 400, shown, "%s: malformed percent-encoding",
-                           shown);
+        failure_quote(name, quoted);
+        return failure_set(parsing->failure, 400, quoted, "%s: malformed percent-encoding",
+                           quoted);
     }
     if (name.len > 0 && name.at[0] == '_')
         return 0; /* a cache-buster */
     if (parameter == parsing->count)
         parameter = find_parameter(parsing, name);
     if (parameter == parsing->count) {
-        quote_name(name, shown);
-        return failure_set(parsing->failure, 400, shown, "there is no parameter '%s'", shown);
+        failure_quote(name, quoted);
+        return failure_set(parsing->failure, 400, quoted, "there is no parameter '%s'", quoted);
     }
     if (parsing->given[parameter])
         return failure_set(parsing->failure, 400, parsing->names[parameter].at,
@@ -152,6 +141,8 @@ int params_parse_form(const struct slice *names, unsigned count, struct slice te
 int params_name(const struct slice *names, const struct slice *values, unsigned place,
                 const char *standard, struct slice *name, struct failure *failure)
 {
+    char quoted[FAILURE_QUOTED];
+
     *name = values[place];
     if (name->at == NULL) {
         if (standard == NULL)
@@ -162,7 +153,7 @@ int params_name(const struct slice *names, const struct slice *values, unsigned 
     if (!name_valid(*name))
         return failure_set(
             failure, 400, names[place].at,
-            "%s is not a name: 1-64 of A-Z a-z 0-9 . _ : -, no dot first, no '..'",
-            names[place].at);
+            "%s '%s' is not a name: 1-64 of A-Z a-z 0-9 . _ : -, no dot first, no '..'",
+            names[place].at, failure_quote(*name, quoted));
     return 0;
 }

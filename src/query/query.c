@@ -51,6 +51,7 @@ static struct slice trim(struct slice s)
 static int parse_columns(struct query *query, struct slice list, uint64_t most,
                          struct arena *arena, struct failure *failure)
 {
+    char quoted[FAILURE_QUOTED];
     size_t room = list.len / 2 + 1; /* a name of one byte and a comma each */
 
     if (list.at == NULL)
@@ -67,7 +68,8 @@ static int parse_columns(struct query *query, struct slice list, uint64_t most,
         if (!name_valid(column))
             return failure_set(
                 failure, 400, "columns",
-                "a column is not a name: 1-64 of A-Z a-z 0-9 . _ : -, no dot first, no '..'");
+                "column '%s' is not a name: 1-64 of A-Z a-z 0-9 . _ : -, no dot first, no '..'",
+                failure_quote(column, quoted));
         for (unsigned i = 0; i < query->column_count; i++) {
             if (slice_equal(query->columns[i], column))
                 return failure_set(failure, 400, "columns", "column '%.*s' is given twice",
@@ -84,13 +86,15 @@ static int parse_columns(struct query *query, struct slice list, uint64_t most,
 static int parse_number(const struct slice *values, enum parameter parameter, uint64_t least,
                         uint64_t *number, struct failure *failure)
 {
+    char quoted[FAILURE_QUOTED];
+
     *number = 0;
     if (values[parameter].at == NULL)
         return 0;
     if (num_parse(values[parameter], number) || *number < least)
         return failure_set(failure, 400, names[parameter].at,
-                           "%s is not a number of at least %llu", names[parameter].at,
-                           (unsigned long long)least);
+                           "%s '%s' is not a number of at least %llu", names[parameter].at,
+                           failure_quote(values[parameter], quoted), (unsigned long long)least);
     return 0;
 }
 
@@ -99,9 +103,12 @@ static int find_word(const struct slice *values, enum parameter parameter, const
                      unsigned *choice, struct failure *failure)
 {
     int place = config_choice_named(choices, values[parameter]);
+    char quoted[FAILURE_QUOTED];
+
     if (place < 0)
-        return failure_set(failure, 400, names[parameter].at, "%s can be %s",
-                           names[parameter].at, choices);
+        return failure_set(failure, 400, names[parameter].at, "%s can be %s, not '%s'",
+                           names[parameter].at, choices,
+                           failure_quote(values[parameter], quoted));
     *choice = (unsigned)place;
     return 0;
 }
