@@ -88,6 +88,8 @@ subtest '-t checks' => sub {
         [ 'a directory for a file', 1, qr{\Q$files\E: Is a directory}, '-c', "$files" ],
         [ 'a value that is none', 1, qr/:2: option workers: 'two'/, '-c', conf("data = '$data'\nworkers = two\n") ],
         [ 'a value out of its bounds', 1, qr/:1: option backlog: 0 is not between/, '-c', conf("backlog = 0\n") ],
+        [ 'a time out of its bounds', 1, qr/:2: option revalidate: 2h is not between 0ms and 1h \(of seconds, or with a unit: ms s m h d\)/, '-c', conf("\nrevalidate = 2h\n") ],
+        [ 'a size out of its bounds', 1, qr/:1: option max_target: 1 is not between 64 and 64k \(of bytes/, '-c', conf("max_target = 1\n") ],
         [ 'an unknown option', 1, qr/:3: option wrokers: /, '-c', conf("# a\n\nwrokers = 2\n") ],
         [ 'an option given twice', 1, qr/:2: option workers: it is given twice \(first in line 1\)/, '-c', conf("workers = 2\nworkers = 2") ],
         [ 'an include', 1, qr/:1: option include: /, '-c', conf("include('$good')\n") ],
@@ -108,6 +110,7 @@ subtest '-t checks' => sub {
         [ 'an address that is none', 1, qr/nonsense/, '-d', "$data", '-l', 'nonsense' ],
         [ 'a bad flag', 2, qr/there is no flag/, '-c', $good, '--nonsense' ],
         [ 'a bad value of a flag', 2, qr/workers: 'two'/, '-c', $good, '-w', 'two' ],
+        [ 'a value in quotes of its own', 2, qr/data="\Q$data\E": leave the quotes out/, '-o', "data=\"$data\"" ],
         [ 'a bad value of a flag, and a bad file', 2, qr/workers: 'two'/, '-c', '/nowhere', '-w', 'two' ],
     );
     for (@cases) {
@@ -117,6 +120,22 @@ subtest '-t checks' => sub {
             ok($failed->{status} eq $status && $failed->{err} =~ /\Atickd: [^\n]*$culprit[^\n]*\n\z/ && $failed->{out} eq '', "$mode: $name")
                 or diag "  exit status $failed->{status}, stderr:\n$failed->{err}";
         }
+    }
+};
+
+subtest 'what describes the symbols may be missing' => sub {
+    my $path = conf("data = '$data'\nlisten = 127.0.0.1:0\n\nsymbols_dir = /nowhere/at/all\n");
+    my $warning = qr{warning: \Q$path\E:4: option symbols_dir: /nowhere/at/all: No such file or directory: symbols are};
+    my $run = run_tickd(10, '-t', '-c', $path);
+    ok($run->{status} eq '0' && $run->{err} =~ /\Atickd: $warning[^\n]*\ntickd: [^\n]*is fine\n\z/, '-t warns') or diag $run->{err};
+    my $server = Tickd->start(listen => [], args => [ '-c', $path ], workers => 1);
+    like($server->log_text, qr/$warning/, 'so does a server');
+    is($server->get('/api/symbol-search?q=btc')->{status}, 200, 'which goes on');
+    $server->stop_ok;
+    for (conf(''), "$data") {
+        $run = run_tickd(10, '-t', '-d', "$data", '-l', '127.0.0.1:0', '-o', "symbols_dir=$_");
+        my $said = -d $_ ? qr/\Atickd: configuration is fine\n\z/ : qr/symbols_dir: \Q$_\E: Not a directory/;
+        like($run->{err}, $said, -d $_ ? 'a directory is fine' : 'a file is none');
     }
 };
 

@@ -253,6 +253,17 @@ START_TEST(config_reads_pairs)
     ck_assert_int_eq(config_set_pair(config, "workers=3", problem, sizeof(problem)), 0);
     ck_assert_uint_eq(config->workers, 3);
 
+    /* Quotes that the shell has left. */
+    static const char *const quoted[] = { "data=\"/x y\"", "data='/x y'", "workers=\"2\"",
+                                          "data=''" };
+    for (size_t i = 0; i < COUNT_OF(quoted); i++) {
+        ck_assert_int_eq(config_set_pair(config, quoted[i], problem, sizeof(problem)), -1);
+        ck_assert_ptr_nonnull(strstr(problem, ": leave the quotes out"));
+    }
+    ck_assert_int_eq(config_set_pair(config, "data=\"", problem, sizeof(problem)), 0);
+    ck_assert_int_eq(config_set_pair(config, "data=\"x\"/'y'", problem, sizeof(problem)), 0);
+    ck_assert_str_eq(config->data, "\"x\"/'y'");
+
     /* A short message is cut, not written past its end. */
     char tiny[8] = "1234567";
     ck_assert_int_eq(config_set(config, "workers", "many", tiny, 4), -1);

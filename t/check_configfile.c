@@ -146,6 +146,13 @@ START_TEST(configfile_refuses_with_the_line)
         { "workers = {1}", 1, "" },
         { "workers += 1", 1, "" },
         { "workers = 1 2", 1, "option 2: " },
+        { "data = /x y", 1,
+          "option y: there is no such option (tickd -h lists them); if it belongs to the value "
+          "before it: that is written in quotes (\"...\")" },
+        { "data = /x\ny = 1", 2, "option y: there is no such option (tickd -h lists them)" },
+        { "listen = a:1,b:2", 1,
+          "unexpected ',': a value with it belongs in quotes (\"...\")" },
+        { "data = /x=y", 1, "unexpected '=': a value with it belongs in quotes" },
         { "workers 1", 1, "" },
         { "workers", 1, "" },
         { "workers =", 1, "" },

@@ -9,7 +9,8 @@
  * check_config(config, problem, size):
  * Whether a server could run with ${config} on this machine, as far as that shows without
  * trying: its data is there, its cores are, its addresses are addresses. Warns, in the log, of
- * data without a file. Returns 0, or -1 with one line in the ${size} bytes of ${problem}.
+ * data without a file, and of a "symbols_dir" that is not there. Returns 0, or -1 with one line
+ * in the ${size} bytes of ${problem}.
  */
 int check_config(const struct config *config, char *problem, size_t size);
 

@@ -97,7 +97,8 @@ int config_set(struct config *config, const char *name, const char *value, char 
 
 /**
  * config_set_pair(config, pair, problem, size):
- * As config_set, from one text "name=value".
+ * As config_set, from one text "name=value" of the command line. A value in quotes, which the
+ * shell has left there, is refused.
  */
 int config_set_pair(struct config *config, const char *pair, char *problem, size_t size);
 

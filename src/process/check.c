@@ -106,6 +106,26 @@ static int check_listeners(const struct config *config, const char *name,
     return 0;
 }
 
+/* What describes the symbols may come later: a server can do without. */
+static void look_at_symbols(const struct config *config)
+{
+    char text[1024];
+    struct stat found;
+
+    if (config->symbols_dir[0] == '\0')
+        return;
+    int error = stat(config->symbols_dir, &found)          ? errno
+                : !S_ISDIR(found.st_mode)                  ? ENOTDIR
+                : access(config->symbols_dir, R_OK | X_OK) ? errno
+                                                           : 0;
+    if (error == 0)
+        return;
+    snprintf(text, sizeof(text), "symbols_dir: %s: %s: symbols are found by their names only",
+             config->symbols_dir, strerror(error));
+    blame(config, "symbols_dir", 0, text, sizeof(text));
+    log_warn("%s", text);
+}
+
 int check_config(const struct config *config, char *problem, size_t size)
 {
     if (check_data(config->data, problem, size))
@@ -118,6 +138,7 @@ int check_config(const struct config *config, char *problem, size_t size)
     if (is_empty(config->data))
         log_warn("the data directory %s is empty: queries are answered 503 until it is not",
                  config->data);
+    look_at_symbols(config);
     return 0;
 }
 

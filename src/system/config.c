@@ -68,13 +68,39 @@ static int add_item(struct config_list *list, const char *value, unsigned line)
     return 0;
 }
 
+struct unit {
+    uint64_t worth;
+    const char *name;
+};
+
+static const struct unit of_size[] = {
+    { 1 << 30, "g" }, { 1 << 20, "m" }, { 1 << 10, "k" }, { 1, "" }
+};
+static const struct unit of_duration[] = {
+    { 86400000, "d" }, { 3600000, "h" }, { 60000, "m" }, { 1000, "s" }, { 1, "ms" }
+};
+static const struct unit of_number[] = { { 1, "" } };
+
+/* Write ${value} in the largest unit that it is a whole number of. */
+static void write_number(char *text, size_t size, const struct unit *unit, uint64_t value)
+{
+    while (value % unit->worth != 0 || (value == 0 && unit->worth > 1))
+        unit++;
+    snprintf(text, size, "%llu%s", (unsigned long long)(value / unit->worth), unit->name);
+}
+
+static const struct unit *units_of(enum kind kind)
+{
+    return kind == SIZE ? of_size : kind == DURATION ? of_duration : of_number;
+}
+
 static const char *unit_hint(enum kind kind)
 {
     switch (kind) {
     case SIZE:
-        return " of bytes (units: k m g)";
+        return " (of bytes, or with a unit: k m g)";
     case DURATION:
-        return " of seconds (or with a unit: ms s m h d)";
+        return " (of seconds, or with a unit: ms s m h d)";
     default:
         return "";
     }
@@ -85,6 +111,7 @@ static int set_number(const struct option_row *row, uint64_t *number, const char
                       char *problem, size_t size)
 {
     struct slice text = slice_of(value);
+    char least[32], most[32];
     uint64_t parsed;
     int failed = row->kind == SIZE       ? num_parse_size(text, &parsed)
                  : row->kind == DURATION ? num_parse_duration(text, &parsed)
@@ -96,11 +123,10 @@ static int set_number(const struct option_row *row, uint64_t *number, const char
         return -1;
     }
     if (parsed < row->least || parsed > row->most) {
-        snprintf(problem, size, "%s: %s is not between %llu and %llu%s", row->name, value,
-                 (unsigned long long)row->least, (unsigned long long)row->most,
-                 row->kind == DURATION ? " milliseconds"
-                 : row->kind == SIZE   ? " bytes"
-                                       : "");
+        write_number(least, sizeof(least), units_of(row->kind), row->least);
+        write_number(most, sizeof(most), units_of(row->kind), row->most);
+        snprintf(problem, size, "%s: %s is not between %s and %s%s", row->name, value, least,
+                 most, unit_hint(row->kind));
         return -1;
     }
     *number = parsed;
@@ -275,12 +301,26 @@ int config_set(struct config *config, const char *name, const char *value, char 
     return -1;
 }
 
+/* Whether quotes stand around ${value}: as in a file, but the shell takes away only its own. */
+static bool is_quoted(const char *value)
+{
+    size_t len = strlen(value);
+
+    return len >= 2 && (value[0] == '"' || value[0] == '\'') && value[len - 1] == value[0];
+}
+
 int config_set_pair(struct config *config, const char *pair, char *problem, size_t size)
 {
     const char *equals = strchr(pair, '=');
 
     if (equals == NULL) {
         snprintf(problem, size, "'%s' is not NAME=VALUE", pair);
+        return -1;
+    }
+    if (is_quoted(equals + 1)) {
+        snprintf(problem, size,
+                 "%s: leave the quotes out: only in a file they are not part of the value",
+                 pair);
         return -1;
     }
     char *name = strndup(pair, (size_t)(equals - pair));
@@ -366,27 +406,6 @@ bool config_is_list(const char *name)
     return false;
 }
 
-struct unit {
-    uint64_t worth;
-    const char *name;
-};
-
-static const struct unit of_size[] = {
-    { 1 << 30, "g" }, { 1 << 20, "m" }, { 1 << 10, "k" }, { 1, "" }
-};
-static const struct unit of_duration[] = {
-    { 86400000, "d" }, { 3600000, "h" }, { 60000, "m" }, { 1000, "s" }, { 1, "ms" }
-};
-static const struct unit of_number[] = { { 1, "" } };
-
-/* Write ${value} in the largest unit that it is a whole number of. */
-static void write_number(char *text, size_t size, const struct unit *unit, uint64_t value)
-{
-    while (value % unit->worth != 0 || (value == 0 && unit->worth > 1))
-        unit++;
-    snprintf(text, size, "%llu%s", (unsigned long long)(value / unit->worth), unit->name);
-}
-
 /* The value of what is neither a LIST nor a STRING, in the ${size} bytes of ${text}. */
 static void write_word(char *text, size_t size, const struct option_row *row, const void *from)
 {
@@ -397,11 +416,7 @@ static void write_word(char *text, size_t size, const struct option_row *row, co
             i++;
         snprintf(text, size, "%.*s", SLICE_ARG(word));
     } else {
-        write_number(text, size,
-                     row->kind == SIZE       ? of_size
-                     : row->kind == DURATION ? of_duration
-                                             : of_number,
-                     *(const uint64_t *)from);
+        write_number(text, size, units_of(row->kind), *(const uint64_t *)from);
     }
 }
 

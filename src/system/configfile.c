@@ -25,6 +25,7 @@ struct reading {
     size_t size;
     bool failed;      /* problem is written; the first one stays */
     unsigned *line;   /* of each option, where it was first given; 0: not yet */
+    unsigned value;   /* the line of the last value; 0: none yet */
     cfg_opt_t *opts;  /* libconfuse's description of them, its end included */
     size_t opt_count; /* without the end */
 };
@@ -151,11 +152,23 @@ static void on_error(cfg_t *cfg, const char *format, va_list args)
 {
     char text[256];
 
-    /* Its own words, but in our form where it is about an option. */
+    /* Its own words, but in our form where it is about an option, and with what is to be done.
+     */
     if (strcmp(format, "no such option '%s'") == 0) {
         fail(current, (unsigned)cfg->line,
-             "option %s: there is no such option (tickd -h lists them)",
-             va_arg(args, const char *));
+             "option %s: there is no such option (tickd -h lists them%s)",
+             va_arg(args, const char *),
+             current->value == (unsigned)cfg->line
+                 ? "); if it belongs to the value before it: that is written in quotes (\"...\""
+                 : "");
+        return;
+    }
+    if (strcmp(format, "unexpected token '%s'") == 0) {
+        const char *token = va_arg(args, const char *);
+
+        fail(current, (unsigned)cfg->line,
+             "unexpected '%s': a value with it belongs in quotes (\"...\"), a list in braces",
+             token);
         return;
     }
     vsnprintf(text, sizeof(text), format, args);
@@ -173,7 +186,7 @@ static int on_value(cfg_t *cfg, cfg_opt_t *opt, const char *value, void *result)
              *first);
         return -1;
     }
-    *first = line;
+    *first = current->value = line;
     if (config_reading(current->config, current->path, line)) {
         fail(current, line, "out of memory");
         return -1;
