@@ -1,5 +1,8 @@
 #!/usr/bin/env python3
-"""A client of tickd in one file, for Python 3.11 with numpy; with pandas, polars and pyarrow for those who ask for them.
+"""A client of tickd in one file, for Python 3.11.
+
+Rows are arrays of numpy, and frames or tables of pandas, polars and pyarrow for those who ask for them. What is saved to a
+file, and all that is not rows, needs none of these.
 
     import tickd
 
@@ -31,11 +34,11 @@ import http.client
 import json
 import os
 import pathlib
+import socket
+import ssl
 import sys
 import threading
 import urllib.parse
-
-import numpy
 
 __all__ = ["Client", "Error", "Result", "load"]
 
@@ -71,6 +74,8 @@ class Result:
 
     def __init__(self, body):
         """${body}: an answer of /api/data, in anything that has a buffer."""
+        import numpy
+
         self.body = numpy.frombuffer(body, "u1")
         line = _first_line(self.body)
         self.meta = json.loads(line)
@@ -99,6 +104,7 @@ class Result:
     def pandas(self, index=True):
         """A pandas.DataFrame that shares the memory of the columns. With ${index}, its index is time in UTC (with the
         nanoseconds, if nanos was asked for, too)."""
+        import numpy
         import pandas
 
         columns = self._values(index)
@@ -161,6 +167,7 @@ class Client:
         kind = http.client.HTTPSConnection if there.scheme == "https" else http.client.HTTPConnection
         self._connect = lambda: kind(there.hostname, there.port, timeout=timeout)
         self._path = there.path.rstrip("/")
+        self._url = url
         self._headers = {"User-Agent": "tickd.py", **dict(headers)}
         self._idle = []
         self.parts, self.part_size, self.restarts = parts, part_size, restarts
@@ -209,10 +216,12 @@ class Client:
         self.close()
 
     def _json(self, path, **query):
-        return json.loads(self._whole(_target(path, query)).tobytes())
+        return json.loads(self._whole(_target(path, query)))
 
     def _download(self, target):
         """The body of ${target}, in one buffer that its parts come into side by side."""
+        import numpy  # whose buffers are not filled with zeros first
+
         for _ in range(self.restarts):
             length, tag = self._head(target)
             parts = min(self.parts, length // self.part_size)
@@ -274,8 +283,8 @@ class Client:
         while True:
             with retry, self._request("GET", target) as response:
                 if response.length is None:
-                    return numpy.frombuffer(bytearray(response.read()), "u1")
-                body = numpy.empty(response.length, "u1")
+                    return bytearray(response.read())
+                body = bytearray(response.length)
                 for _ in _read(response, memoryview(body)):
                     pass
                 return body
@@ -302,7 +311,10 @@ class Client:
         while True:
             # The last byte comes again: so there is always one left to ask for.
             fields = {"Range": f"bytes={have - 1}-", "If-Range": tag} if have and tag else {}
-            with retry, self._request("GET", target, fields) as response:
+            with retry, self._request("GET", target, fields, {416} if fields else ()) as response:
+                if response.status == 416:  # there is more than there ever was
+                    have = 0
+                    continue
                 resumed = response.status == 206
                 have, tag = (have - 1, tag) if resumed else (0, response.headers["ETag"] or "")
                 while piece := response.read(PIECE):
@@ -315,12 +327,12 @@ class Client:
                 return
 
     @contextlib.contextmanager
-    def _request(self, method, target, fields=()):
-        """A response, or an Error if its status is 400 or more. Its connection is kept for others if it was read to its
-        end."""
+    def _request(self, method, target, fields=(), heeded=()):
+        """A response, or an Error if its status is 400 or more and none of the ${heeded}. Its connection is kept for
+        others if it was read to its end."""
         connection, response = self._send(method, self._path + target, {**self._headers, **dict(fields)})
         try:
-            error = _error(response) if response.status >= 400 else None
+            error = _error(response) if response.status >= 400 and response.status not in heeded else None
             if not error:
                 yield response
         except BaseException:
@@ -368,18 +380,29 @@ class _Retry:
         if not refused and not isinstance(error, (OSError, http.client.HTTPException)):
             return False
         wait = self._wait if not refused or error.retry_after is None else error.retry_after
-        if not self._left or wait > self._client.patience or (refused and error.status not in PASSING):
+        if not self._left or wait > self._client.patience or not _may_pass(error):
             self._stop.set()
             if refused:
                 return False
-            raise Error(None, str(error) or type(error).__name__) from error
+            said = getattr(error, "strerror", None) or str(error) or type(error).__name__
+            raise Error(None, f"{self._client._url}: {said}") from error
         self._left, self._wait = self._left - 1, self._wait * 2
         self._stop.wait(wait)
         return True
 
 
+def _may_pass(error):
+    if isinstance(error, Error):
+        return error.status in PASSING
+    if isinstance(error, socket.gaierror):
+        return error.errno == socket.EAI_AGAIN
+    return not isinstance(error, (ssl.SSLCertVerificationError, http.client.InvalidURL))
+
+
 def load(path):
     """The Result in a file that Client.save wrote: mapped, not read; what is changed in it does not reach the file."""
+    import numpy
+
     return Result(numpy.memmap(path, "u1", "c"))
 
 
@@ -429,7 +452,8 @@ def _target(path, query):
 
 def _time(when):
     """${when} as tickd-http(7) wants it."""
-    if isinstance(when, numpy.datetime64):
+    numpy = sys.modules.get("numpy")  # nobody has one of its times without it
+    if numpy and isinstance(when, numpy.datetime64):
         if when.dtype == "M8[D]":
             return str(when)
         return str(when.astype("M8[ns]")).removesuffix(".000000000") + "Z"
@@ -446,6 +470,8 @@ def main():
     parser.add_argument("-o", "--output", metavar="FILE", required=True, help="FILE.part is what came so far")
     options = parser.parse_args()
     there = urllib.parse.urlsplit(options.url)
+    if not there.netloc:
+        sys.exit(f"tickd.py: {options.url} is no URL such as http://127.0.0.1:8080")
     path = there.path if there.path.strip("/") else "/api/data"
     query = urllib.parse.parse_qsl(there.query, keep_blank_values=True)
     query += [parameter.partition("=")[::2] for parameter in options.parameters]

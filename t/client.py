@@ -552,6 +552,67 @@ def _():
         assert read(path) == expected("large"), "other bytes"
 
 
+@test("without numpy")
+def _():
+    def run(what, path):
+        script = f"""if True:
+            import sys
+            sys.modules["numpy"] = None
+            sys.path.insert(0, {plan["contrib"]!r})
+            import tickd
+            with tickd.Client({plan["url"]!r}) as client:
+                {what}"""
+        command = [sys.executable, "-B", "-c", script, path, json.dumps(queries["large"]["query"])]
+        run = subprocess.run(command, capture_output=True, text=True, timeout=LIMIT)
+        return run.returncode, run.stdout, run.stderr.strip().split("\n")[-1]
+
+    with tempfile.TemporaryDirectory() as there:
+        path = f"{there}/answer"
+        same(run("import json; client.save(sys.argv[1], **json.loads(sys.argv[2]))", path), (0, "", ""), "save")
+        assert read(path) == expected("large"), "other bytes"
+        same(run('print(client.symbols(exchange="lab")["symbols"])', path), (0, "['ALL']\n", ""), "symbols")
+        for rows in ("import json; client.data(**json.loads(sys.argv[2]))", "tickd.load(sys.argv[1])"):
+            status, _, last = run(rows, path)
+            assert status == 1 and last.startswith("ModuleNotFoundError") and "numpy" in last, last
+
+
+@test("the program says in a line what is wrong")
+def _():
+    with tempfile.TemporaryDirectory() as there, socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))
+        closed = f"http://127.0.0.1:{nobody.getsockname()[1]}"
+        query = [f"{k}={v}" for k, v in queries["several days"]["query"].items()]
+        for url, arguments, line in (
+            (plan["url"], ["symbol=NONE", *(q for q in query if not q.startswith("symbol="))], "404: there is no symbol 'NONE' in coinbase"),
+            (plan["url"], ["nonsense=1", *query], "400: there is no parameter 'nonsense'"),
+            (closed, query, f"{closed}: Connection refused"),
+            ("127.0.0.1:8080", query, "127.0.0.1:8080 is no URL such as http://127.0.0.1:8080"),
+            ("ftp://127.0.0.1", query, "this is no URL of a server: ftp://127.0.0.1"),
+            (f"{plan['url']}/a b?", query, plan["url"]),
+        ):
+            command = [sys.executable, "-B", f"{plan['contrib']}/tickd.py", url, *arguments, "-o", f"{there}/answer"]
+            run = subprocess.run(command, capture_output=True, text=True, timeout=LIMIT)
+            assert run.returncode == 1 and run.stderr.startswith(f"tickd.py: {line}"), run.stderr
+            same((run.stderr.count("\n"), run.stdout), (1, ""), run.stderr)
+        command[2:4] = [f"{plan['contrib']}/tickd.py", plan["url"]]
+        command[-1] = f"{there}/nowhere/answer"
+        run = subprocess.run(command, capture_output=True, text=True, timeout=LIMIT)
+        same((run.returncode, run.stderr.count("\n"), "nowhere" in run.stderr), (1, 1, True), run.stderr)
+
+
+@test("what will not pass is not tried again")
+def _():
+    def find_nobody(*_, **__):
+        raise socket.gaierror(socket.EAI_NONAME, "no such name")
+
+    client = tickd.Client("http://nobody.invalid", backoff=0, retries=10**9)
+    find, socket.getaddrinfo = socket.getaddrinfo, find_nobody
+    try:
+        same(refusal(client.symbols).text, "http://nobody.invalid: no such name")
+    finally:
+        socket.getaddrinfo = find
+
+
 @test("the program goes on where it was stopped")
 def _():
     with tempfile.TemporaryDirectory() as there:
@@ -581,6 +642,14 @@ def _():
                 part.write(b"x" * (len(expected("several days")) + 5000))
                 note.write(tag)
             direct._save(path, queries["several days"]["target"])
+            assert read(path) == expected("several days"), "other bytes"
+        # There is more than there ever was, by the same tag.
+        with Proxy() as proxy:
+            with open(f"{path}.part", "wb") as part, open(f"{path}.part.etag", "w") as note:
+                part.write(b"x" * (len(expected("several days")) + 5000))
+                note.write(direct._head(queries["several days"]["target"])[1])
+            tickd.Client(proxy.url, **QUICK)._save(path, queries["several days"]["target"])
+            same([r["status"] for r in proxy.requests], [416, 200], "requests")
             assert read(path) == expected("several days"), "other bytes"
         # All of it was there.
         os.rename(path, f"{path}.part")
