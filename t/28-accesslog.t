@@ -20,7 +20,7 @@ sample("$home");
 my $query = '/api/data?symbol=BTC-USD&type=MD&columns=time&start=2025-01-01&end=2025-01-07';
 
 my $quoted = qr/"((?:[ !#-\[\]-~]|\\x[0-9a-f]{2})*)"/;
-my $combined = qr/\A(\S+) - - \[\d\d\/[A-Z][a-z]{2}\/\d{4}:\d\d:\d\d:\d\d \+0000\] $quoted (\d{3}) (\d+) $quoted $quoted (\d+) (\d+) (\d+) (hit|cold) (\S+) (whole|aborted|cut)\z/;
+my $combined = qr/\A(\S+) - - \[\d\d\/[A-Z][a-z]{2}\/\d{4}:\d\d:\d\d:\d\d \+0000\] $quoted (\d{3}) (\d+) $quoted $quoted (\d+) (\d+) (\d+) (hit|cold|-) (\S+) (whole|aborted|cut)\z/;
 my @fields = qw(peer request status sent referer agent us rows length cache id end);
 
 # parse(LINE): its fields; those of a combined line without escapes.
@@ -71,21 +71,29 @@ for my $format (qw(combined json)) {
         $http->send("HEAD $query&framing=length HTTP/1.1\r\nHost: a\r\n\r\n");
         my $head = $http->response('HEAD');
         ask($server, "POST /api/data HTTP/1.0\r\n\r\n");
+        $http->get($query =~ s/BTC-USD/NONE/r);
+        $http->get('/api/symbols');
+        $http->get($query, 'If-None-Match' => $r->{headers}{etag}, 'X-Request-Id' => 'my-id-again');
         is($server->stop, 0, 'it stops');
         my @lines = no_health(lines_of("$dir/access.log"));
-        is(scalar @lines, 4, 'a line for each request') or diag explain \@lines;
+        is(scalar @lines, 7, 'a line for each request') or diag explain \@lines;
         my ($data) = grep { ($_->{id} // '') eq 'my-id' } @lines;
         is_deeply({ %$data{qw(peer request status sent referer agent rows length end)} },
             { peer => '127.0.0.1', request => "GET $query HTTP/1.1", status => 200, sent => length $r->{body}, referer => 'https://example.org/?a=b',
               agent => 'test "one"', rows => $rows, length => length $r->{body}, end => 'whole' }, 'a query');
         like($data->{us}, qr/\A[1-9]\d*\z/, 'with its time');
-        my ($other) = grep { $_->{status} == 404 } @lines;
+        my ($other) = grep { $_->{request} =~ m{ /nowhere } } @lines;
         is("$other->{request} $other->{sent} $other->{rows} $other->{id} $other->{agent}",
             "GET /nowhere HTTP/1.1 " . length($none->{body}) . " 0 $none->{headers}{'x-request-id'} " . ($format eq 'json' ? '' : '-'), 'an error');
         my ($empty) = grep { ($_->{request} // '') =~ /\AHEAD/ } @lines;
         is("$empty->{sent} $empty->{length}", "0 $head->{headers}{'content-length'}", 'a HEAD');
         my ($post) = grep { $_->{status} == 405 } @lines;
         is($post->{request}, 'POST /api/data HTTP/1.0', 'a method that is not served');
+        my $nothing = $format eq 'json' ? '' : '-';
+        is_deeply([ grep { $_->{cache} ne $nothing && $_->{request} !~ /\A(?:GET|HEAD) \Q$query\E/ } @lines ], [], 'what is no data has no cache state');
+        like($_->{cache}, qr/\A(?:hit|cold)\z/, "what is has one: $_->{status}") for grep { $_->{request} =~ /\A(?:GET|HEAD) \Q$query\E/ } @lines;
+        my ($same) = grep { $_->{id} eq 'my-id-again' } @lines;
+        is("$same->{status} $same->{rows}", '304 0', 'also if it has not changed');
     };
 
     subtest "$format: hostile bytes" => sub {

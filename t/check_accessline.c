@@ -20,6 +20,7 @@ static struct accessline sample(void)
         .rows = 3,
         .sent = 12,
         .length = 76,
+        .data = true,
         .cold = true,
         .end = ACCESSLINE_ABORTED,
     };
@@ -58,9 +59,18 @@ START_TEST(accessline_has_two_forms)
                  "/api/data?x=1 HTTP/1.1\",\"status\":200,\"sent\":12,\"referer\":\"\","
                  "\"agent\":\"curl/8\",\"us\":17,\"rows\":3,\"length\":76,\"cache\":\"cold\","
                  "\"id\":\"abc-1\",\"end\":\"aborted\"}\n"));
+    line.data = false; /* then it does not matter what had to be read */
+    combined(&line);
+    ck_assert_ptr_nonnull(strstr(memory, " 17 3 76 - abc-1 aborted\n"));
+    json(&line);
+    ck_assert_ptr_nonnull(strstr(memory, ",\"cache\":\"\",\"id\":\"abc-1\""));
+    line.data = true;
+    line.cold = false;
+    combined(&line);
+    ck_assert_ptr_nonnull(strstr(memory, " 17 3 76 hit abc-1 aborted\n"));
     line = (struct accessline){ .status = ACCESSLINE_NONE };
     combined(&line);
-    ck_assert(is("- - - [01/Jan/1970:00:00:00 +0000] \"-\" 499 0 \"-\" \"-\" 0 0 0 hit - "
+    ck_assert(is("- - - [01/Jan/1970:00:00:00 +0000] \"-\" 499 0 \"-\" \"-\" 0 0 0 - - "
                  "whole\n"));
 }
 END_TEST

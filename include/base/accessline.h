@@ -26,6 +26,7 @@ struct accessline {
     uint64_t rows;   /* of the answer, of each column */
     uint64_t sent;   /* bytes of the body that the kernel took */
     uint64_t length; /* bytes that the body has */
+    bool data;       /* it is an answer about rows, and no error */
     bool cold;       /* something had to be read from disk */
     enum accessline_end end;
 };
@@ -42,8 +43,8 @@ struct accessline {
 /**
  * accessline_combined(text, line):
  * Append the line in Apache's combined format (httpd.apache.org/docs/2.4/logs.html#combined),
- * and behind it: microseconds, rows, the body's length, "hit" or "cold", the id, and "whole",
- * "aborted" or "cut". Escapes are \xHH.
+ * and behind it: microseconds, rows, the body's length, "hit" or "cold" (of data), the id, and
+ * "whole", "aborted" or "cut". Escapes are \xHH.
  */
 void accessline_combined(struct text *text, const struct accessline *line);
 

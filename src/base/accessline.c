@@ -62,6 +62,12 @@ static void put_quoted(struct text *text, struct slice s)
     put(text, "\"");
 }
 
+/* Whether what was asked for was there, in memory. */
+static struct slice cache_of(const struct accessline *line)
+{
+    return !line->data ? SLICE("") : line->cold ? SLICE("cold") : SLICE("hit");
+}
+
 void accessline_combined(struct text *text, const struct accessline *line)
 {
     put_escaped(text, line->peer, false);
@@ -74,7 +80,9 @@ void accessline_combined(struct text *text, const struct accessline *line)
     put_number(text, line->us);
     put_number(text, line->rows);
     put_number(text, line->length);
-    put(text, line->cold ? " cold " : " hit ");
+    put(text, " ");
+    put_escaped(text, cache_of(line), false);
+    put(text, " ");
     put_escaped(text, line->id, false);
     put(text, " ");
     put(text, ends[line->end]);
@@ -105,7 +113,7 @@ void accessline_json(struct text *text, const struct accessline *line)
     put_count(text, ",\"us\":", line->us);
     put_count(text, ",\"rows\":", line->rows);
     put_count(text, ",\"length\":", line->length);
-    put_member(text, ",\"cache\":", line->cold ? SLICE("cold") : SLICE("hit"));
+    put_member(text, ",\"cache\":", cache_of(line));
     put_member(text, ",\"id\":", line->id);
     put_member(text, ",\"end\":", slice_of(ends[line->end]));
     put(text, "}\n");

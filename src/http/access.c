@@ -98,7 +98,8 @@ void access_write(struct accesslog *log, struct exchange *exchange, enum accessl
     line->sent = sent <= head || bodiless ? 0 : sent - head;
     if (line->sent > line->length)
         line->sent = line->length; /* what ends a chunked body is none of it */
-    if (answer->endpoint == STATS_ENDPOINT_data && replied && answer->status < 300)
+    line->data = answer->endpoint == STATS_ENDPOINT_data && replied && answer->status < 400;
+    if (line->data && answer->status < 300)
         line->rows = answer->plan.rows;
     accesslog_add(log, line);
 }
