@@ -1,10 +1,12 @@
 #include "unit.h"
 
+#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -14,6 +16,26 @@
 #include "system/listen.h"
 
 static char problem[512];
+
+/* Another server, which has bound its socket and holds the lock. It goes on, to listen, when
+ * the lock was found taken so many times (0: never). */
+static struct {
+    int socket, lock, tries, patience;
+} other;
+
+/* This function stands before the C library's. */
+int flock(int fd, int operation)
+{
+    static int (*real)(int fd, int operation);
+
+    if (real == NULL)
+        *(void **)&real = dlsym(RTLD_NEXT, "flock");
+    if (other.lock > 0 && fd != other.lock && ++other.tries == other.patience) {
+        ck_assert_int_eq(listen(other.socket, 1), 0);
+        ck_assert_int_eq(real(other.lock, LOCK_UN), 0);
+    }
+    return real(fd, operation);
+}
 
 static int open_at(const char *address)
 {
@@ -333,7 +355,76 @@ START_TEST(listen_adopts_listening_sockets_only)
 }
 END_TEST
 
-UNIT("listen", listen_takes_every_form, listen_refuses_what_is_no_address,
-     listen_says_that_a_port_is_taken, listen_on_a_socket_file, listen_replaces_no_other_file,
-     listen_on_a_long_path, listen_checks_addresses, listen_stops_without_losing_anybody,
+/* Begin as another server at ${path}, which does not listen yet. */
+static void begin_other(const char *path, int patience)
+{
+    struct sockaddr_un at = { .sun_family = AF_UNIX };
+
+    snprintf(at.sun_path, sizeof(at.sun_path), "%s", path);
+    other.lock = 0;
+    int lock = open(files_root(), O_RDONLY | O_DIRECTORY);
+    ck_assert_int_eq(flock(lock, LOCK_EX), 0);
+    other.socket = socket(AF_UNIX, SOCK_STREAM, 0);
+    ck_assert_int_eq(bind(other.socket, (struct sockaddr *)&at, sizeof(at)), 0);
+    other.tries = 0;
+    other.patience = patience;
+    other.lock = lock;
+}
+
+static void end_other(void)
+{
+    close(other.socket);
+    close(other.lock);
+    other.lock = 0;
+}
+
+START_TEST(listen_leaves_a_socket_that_is_about_to_listen)
+{
+    char path[100], address[LISTEN_NAME];
+    struct stat before, after;
+
+    files_fresh();
+    snprintf(path, sizeof(path), "%s/socket", files_root());
+    snprintf(address, sizeof(address), "unix:%s", path);
+    begin_other(path, 3);
+    ck_assert_int_eq(stat(path, &before), 0);
+    refuse(address);
+    ck_assert_int_eq(errno, EADDRINUSE);
+    ck_assert_int_eq(other.tries, 3);
+    ck_assert_int_eq(stat(path, &after), 0);
+    ck_assert_uint_eq(after.st_ino, before.st_ino);
+    end_other();
+
+    /* It is dead: the lock is free again afterwards, too. */
+    other.tries = 0;
+    int fd = open_at(address);
+    ck_assert_msg(fd >= 0, "%s", problem);
+    int lock = open(files_root(), O_RDONLY | O_DIRECTORY);
+    ck_assert_int_eq(flock(lock, LOCK_EX | LOCK_NB), 0);
+    close(lock);
+    listen_close(fd);
+}
+END_TEST
+
+START_TEST(listen_does_without_a_lock_that_somebody_keeps)
+{
+    char path[100], address[LISTEN_NAME];
+
+    files_fresh();
+    snprintf(path, sizeof(path), "%s/socket", files_root());
+    begin_other(path, 0);
+    snprintf(address, sizeof(address), "unix:%s/new", files_root());
+    int fd = open_at(address);
+    ck_assert_msg(fd >= 0, "%s", problem);
+    ck_assert_int_gt(other.tries, 10);
+    listen_close(fd);
+    end_other();
+}
+END_TEST
+
+UNIT("listen", listen_leaves_a_socket_that_is_about_to_listen,
+     listen_does_without_a_lock_that_somebody_keeps, listen_takes_every_form,
+     listen_refuses_what_is_no_address, listen_says_that_a_port_is_taken,
+     listen_on_a_socket_file, listen_replaces_no_other_file, listen_on_a_long_path,
+     listen_checks_addresses, listen_stops_without_losing_anybody,
      listen_knows_where_a_socket_is, listen_adopts_listening_sockets_only)

@@ -23,8 +23,10 @@ int listen_check(const char *address, char *problem, size_t size);
 /**
  * listen_open(address, backlog, problem, size):
  * Bind and listen, non-blocking and closed on exec, with up to ${backlog} connections waiting.
- * The socket file of a dead server is replaced. Returns the socket, which is the caller's, or
- * -1 with errno and one line about what is wrong in the ${size} bytes of ${problem}.
+ * The socket file of a dead server is replaced; while that is found out the file's directory is
+ * locked (flock(2)), so that of those who start at once one has the address. Returns the
+ * socket, which is the caller's, or -1 with errno and one line about what is wrong in the
+ * ${size} bytes of ${problem}.
  */
 int listen_open(const char *address, int backlog, char *problem, size_t size);
 

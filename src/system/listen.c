@@ -6,16 +6,22 @@
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 #define SOCKET_FLAGS (SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC)
+
+/* How often a directory is tried that somebody has locked, and the pauses in milliseconds. */
+#define LOCK_TRIES 50
+#define LOCK_PAUSE 10
 
 /* "HOST:PORT" as getaddrinfo wants it; the brackets of IPv6 go, "*" is any IPv4 address. */
 static int split_host(const char *address, char *host, size_t size, const char **port)
@@ -123,6 +129,35 @@ failed:
     return -1;
 }
 
+/*
+ * Lock the directory of ${path}, until the descriptor that is returned is closed. A socket that
+ * is bound and does not listen yet looks like one whose server was killed: so nobody is to look
+ * in between, and what was found dead must not have come to life before it is removed. (To bind
+ * elsewhere, listen, and rename would leave the socket with the wrong name: getsockname(2).)
+ * Returns -1 where there is no such lock to be had: whoever keeps it keeps no server from
+ * starting.
+ */
+static int lock_directory(const char *path)
+{
+    char directory[sizeof(((struct sockaddr_un *)NULL)->sun_path)] = "/";
+    const char *slash = strrchr(path, '/');
+
+    if (slash > path) {
+        memcpy(directory, path, (size_t)(slash - path));
+        directory[slash - path] = '\0';
+    }
+    int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    for (int i = 0; fd >= 0 && flock(fd, LOCK_EX | LOCK_NB); i++) {
+        if (errno != EWOULDBLOCK || i == LOCK_TRIES) {
+            close(fd);
+            fd = -1;
+        } else {
+            poll(NULL, 0, LOCK_PAUSE);
+        }
+    }
+    return fd;
+}
+
 /* A socket file that nobody answers was left by a server that was killed. */
 static void remove_stale(const struct sockaddr_un *address)
 {
@@ -161,11 +196,16 @@ static int open_unix(const char *path, int backlog, char *problem, size_t size)
         return -1;
     }
     memcpy(address.sun_path, path, strlen(path));
+    int lock = lock_directory(path);
     remove_stale(&address);
     int fd = socket(AF_UNIX, SOCKET_FLAGS, 0);
-    if (fd < 0 || bind_listen(fd, (struct sockaddr *)&address, sizeof(address), backlog)) {
-        int error = errno;
-
+    bool failed =
+        fd < 0 || bind_listen(fd, (struct sockaddr *)&address, sizeof(address), backlog);
+    int error = errno;
+    if (lock >= 0)
+        close(lock);
+    if (failed) {
+        errno = error;
         snprintf(problem, size, "cannot listen on unix:%s: %s%s", path, strerror(error),
                  bind_hint(path));
         if (fd >= 0)
