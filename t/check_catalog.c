@@ -647,6 +647,62 @@ START_TEST(catalog_does_not_believe_the_dead)
 }
 END_TEST
 
+/* Where a link leads can change in a directory that nobody lists. */
+START_TEST(catalog_does_not_watch_links_that_lead_about)
+{
+    if (!begin_watched())
+        return;
+    files_link("A", "ex/ALIAS");
+    files_link("ALIAS", "ex/ALIAS2");
+    files_link("/nowhere/else", "ex/OUT");
+    expect_soon(5, 1);
+    later(20000);
+    expect_soon(5, 0);
+
+    files_folder(".pool/v1/C");
+    files_folder(".pool/v2/C");
+    files_folder(".pool/v2/D");
+    files_link("v1", ".pool/now");
+    files_link(".pool/now", "linked");
+    expect_soon(6, 1);
+    files_link("v2", ".pool/next");
+    files_rename(".pool/next", ".pool/now");
+    later(10000);
+    ck_assert_uint_eq(symbols_of(&session), 7);
+    ck_assert_uint_eq(symbols_of(&other), 7);
+
+    files_remove("linked");
+    later(10000);
+    ck_assert_uint_eq(symbols_of(&session), 5);
+    looks();
+    expect_soon(5, 0);
+    later(20000);
+    expect_soon(5, 0);
+    end_both();
+}
+END_TEST
+
+/* ... as can whether there is something. */
+START_TEST(catalog_does_not_keep_types_that_lead_nowhere)
+{
+    struct catalog *catalog;
+
+    begin();
+    files_folder(".pool/v1");
+    files_link("../../.pool/v1", "ex/A/LINKED");
+    files_touch("ex/A", OLD);
+    catalog = get();
+    ck_assert_uint_eq(catalog->symbols[0].type_count, 3);
+    done(catalog);
+    files_rename(".pool/v1", ".pool/v2");
+    session_later(&session, 10000);
+    catalog = get();
+    ck_assert_uint_eq(catalog->symbols[0].type_count, 2);
+    done(catalog);
+    session_end(&session);
+}
+END_TEST
+
 UNIT("catalog", catalog_lists_in_order, catalog_is_made_again_only_when_it_has_changed,
      catalog_reads_young_directories_again, catalog_lists_what_was_left_out_when_there_is_room,
      catalog_follows_links_that_lead_somewhere_at_last, catalog_is_not_there_without_data,
@@ -655,4 +711,6 @@ UNIT("catalog", catalog_lists_in_order, catalog_is_made_again_only_when_it_has_c
      catalog_of_another_setup_is_no_use, catalog_of_another_root_is_no_use,
      catalog_that_is_damaged_is_no_use, catalogcopy_survives_anything,
      history_is_looked_for_once, catalog_is_right_until_the_kernel_says_no,
-     catalog_is_looked_for_now_and_then_even_so, catalog_does_not_believe_the_dead)
+     catalog_is_looked_for_now_and_then_even_so, catalog_does_not_believe_the_dead,
+     catalog_does_not_watch_links_that_lead_about,
+     catalog_does_not_keep_types_that_lead_nowhere)

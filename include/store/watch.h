@@ -11,8 +11,8 @@
  * changed. So it does no harm when events are lost in a crowd, or come from a directory that is
  * not beneath DATA any more.
  *
- * Where the kernel cannot tell (file systems whose files other machines write, too), or would
- * have to watch too many directories, there is no watch.
+ * Where the kernel cannot tell (file systems whose files other machines write, too; links that
+ * lead about), or would have to watch too many directories, there is no watch.
  */
 
 /* A look at all directories, which are watched from then on. */
@@ -35,6 +35,14 @@ void watch_begin(struct watch *watch, int fd, const char *data);
  * Have the directory at ${path}, relative to DATA, watched from now on: before it is looked at.
  */
 void watch_add(struct watch *watch, const char *path);
+
+/**
+ * watch_link(watch, path):
+ * At ${path}, relative to DATA, is a link, in a directory that was added. One that leads to its
+ * neighbour is fine: the directory tells of both. Where any other one leads can change on the
+ * way there, of which nothing tells: then nothing is watched.
+ */
+void watch_link(struct watch *watch, const char *path);
 
 /**
  * watch_end(watch):

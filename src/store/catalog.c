@@ -41,7 +41,7 @@ catalog_mark catalog_mark_of(const struct stat *found, int64_t wall)
 struct list {
     char **names;
     size_t count, room;
-    bool partial; /* a link leads nowhere, or not yet */
+    bool links; /* where they lead can change without the directory */
     catalog_mark mark;
 };
 
@@ -75,19 +75,28 @@ static int compare_names(const void *a, const void *b)
     return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-/* Whether the entry of the directory ${path} is a directory beneath DATA, or leads to one. */
-static bool is_directory(const struct build *build, const char *path,
-                         const struct dirent *entry)
+/* What the entry is itself. */
+static unsigned char type_of(DIR *directory, const struct dirent *entry)
+{
+    struct stat found;
+
+    if (entry->d_type != DT_UNKNOWN)
+        return entry->d_type;
+    return fstatat(dirfd(directory), entry->d_name, &found, AT_SYMLINK_NOFOLLOW)
+               ? DT_UNKNOWN
+               : (unsigned char)IFTODT(found.st_mode);
+}
+
+/* Whether the link ${name} in the directory ${path} leads to a directory beneath DATA. */
+static bool leads_on(const struct build *build, const char *path, const char *name)
 {
     char whole[CATALOG_PATH + 1];
+    int len = snprintf(whole, sizeof(whole), "%s/%s", path, name);
 
-    if (entry->d_type == DT_DIR)
-        return true;
-    if (entry->d_type != DT_LNK && entry->d_type != DT_UNKNOWN)
+    if (len >= (int)sizeof(whole))
         return false;
-    int len = snprintf(whole, sizeof(whole), "%s/%s", path, entry->d_name);
-    int fd = len < (int)sizeof(whole) ? root_open(build->job->root, whole, O_PATH | O_DIRECTORY)
-                                      : -1;
+    watch_link(&build->job->watch, whole);
+    int fd = root_open(build->job->root, whole, O_PATH | O_DIRECTORY);
     if (fd >= 0)
         close(fd);
     return fd >= 0;
@@ -98,18 +107,19 @@ static int read_names(const struct build *build, const char *path, DIR *director
 {
     struct dirent *entry;
 
-    errno = 0;
-    while ((entry = readdir(directory)) != NULL) {
-        if (!name_valid(slice_of(entry->d_name)) || !is_directory(build, path, entry)) {
-            list->partial |= entry->d_type == DT_LNK;
-            errno = 0;
+    for (errno = 0; (entry = readdir(directory)) != NULL; errno = 0) {
+        const char *name = entry->d_name;
+
+        if (!name_valid(slice_of(name)))
             continue;
-        }
-        if (list_add(list, entry->d_name)) {
+        unsigned char type = type_of(directory, entry);
+        list->links |= type == DT_LNK;
+        if (type != DT_DIR && (type != DT_LNK || !leads_on(build, path, name)))
+            continue;
+        if (list_add(list, name)) {
             errno = ENOMEM;
             return -1;
         }
-        errno = 0;
     }
     if (errno != 0)
         return -1;
@@ -134,7 +144,7 @@ static int list_read(const struct build *build, const char *path, struct list *l
         return -1;
     }
     int result = read_names(build, path, directory, list), error = errno;
-    list->mark = list->partial ? 0 : catalog_mark_of(&found, build->job->wall);
+    list->mark = list->links ? 0 : catalog_mark_of(&found, build->job->wall);
     closedir(directory);
     errno = error;
     return result;

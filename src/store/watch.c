@@ -11,6 +11,8 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
+#include "base/slice.h"
+
 #define ZFS_SUPER_MAGIC 0x2fc12fc1ul /* not in Linux itself */
 
 #define EVENTS                                                                                 \
@@ -18,6 +20,9 @@
 
 /* Reads of events at a time: should more come faster than they are read, so be it. */
 #define READS 1000
+
+/* Links that lead to one another. */
+#define LINKS_MAX 8
 
 /* Others of the same user want to watch, too. */
 static size_t most_watches(void)
@@ -119,6 +124,28 @@ void watch_add(struct watch *watch, const char *path)
         watch->added[watch->count++] = wd;
     else if (errno != ENOENT && errno != ENOTDIR && errno != EACCES)
         give_up(watch); /* of those, the directory above tells */
+}
+
+void watch_link(struct watch *watch, const char *path)
+{
+    char whole[PATH_MAX], target[NAME_MAX + 1];
+    int len = snprintf(whole, sizeof(whole), "%s/%s", watch->data, path);
+    bool fine = len < (int)sizeof(whole);
+
+    for (int links = 0; watch->fd >= 0; links++) {
+        ssize_t bytes = fine ? readlink(whole, target, sizeof(target)) : 0;
+
+        if (bytes < 0 || (bytes > 0 && target[0] == '/'))
+            return; /* no link, or one that is never followed */
+        size_t name = (size_t)(strrchr(whole, '/') + 1 - whole);
+        struct slice to = { target, (size_t)bytes };
+        fine = fine && links < LINKS_MAX && to.len <= NAME_MAX && !slice_is(to, "..") &&
+               memchr(to.at, '/', to.len) == NULL &&
+               snprintf(whole + name, sizeof(whole) - name, "%.*s", SLICE_ARG(to)) <
+                   (int)(sizeof(whole) - name);
+        if (!fine)
+            give_up(watch);
+    }
 }
 
 bool watch_end(struct watch *watch)
