@@ -264,6 +264,23 @@ subtest 'a file is truncated while it is served' => sub {
     whole($server->get(target(columns => 'time')), 'mended', 'time');
 };
 
+subtest 'a file is truncated, and who asks next is not harmed, however long files are trusted' => sub {
+    for my $case ([ on => [] ], [ off => [] ], [ on => [ tail => 10 ] ], [ on => [ max_points => 100_000 ] ]) {
+        my ($sendfile, $query) = @$case;
+        my $name = "sendfile=$sendfile @$query";
+        my $target = target(columns => 'price', @$query);
+        my $trusting = Tickd->start(data => $data, workers => 1, options => [ 'revalidate=1h', "sendfile=$sendfile" ]);
+        is($trusting->get($target)->{status}, 200, "$name: asked") for 1 .. 2;
+        truncate $file{price}, 100_000 or die $!;
+        my $r = $trusting->get($target);
+        ok($r->{error} || $r->{status} == 503, "$name: there is not so much any more");
+        $r = $trusting->get($target);
+        is($r->{error} // $r->{status}, 200, "$name: then it is a live day with fewer rows");
+        write_file($file{price}, $bytes{price}, OLD);
+        $trusting->stop_ok;
+    }
+};
+
 subtest 'files are truncated and grow again all the time' => sub {
     # Small enough to be sent in one go, so that the server's own look at them is what is raced.
     my $race = scratch();

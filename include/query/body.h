@@ -129,6 +129,13 @@ void body_wakes(struct body *body, struct waker waker);
 bool body_whole(struct body *body);
 
 /**
+ * body_lost(body):
+ * What the last body_next handed out could not be read: whoever asks for the days it is of next
+ * is to have them opened anew.
+ */
+void body_lost(struct body *body);
+
+/**
  * body_sent(body):
  * The pieces of the last body_next are not needed any more.
  */

@@ -452,9 +452,11 @@ static void sent(struct loop_io *io, ssize_t count)
     struct conn *conn = of_io(io);
 
     conn->truncated = count == -EFAULT || count == -EIO;
-    if (conn->truncated)
+    if (conn->truncated) {
         log_error("a file was cut off or could not be read while it was sent: the answer ends "
                   "short");
+        body_lost(&conn->exchange->answer.body);
+    }
     if (count > 0)
         stats_add(STATS_bytes_sent, (uint64_t)count);
     if (count < 0) {

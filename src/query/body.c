@@ -324,6 +324,12 @@ bool body_whole(struct body *body)
     return true;
 }
 
+void body_lost(struct body *body)
+{
+    for (unsigned i = 0; i < body->use_count; i++)
+        day_drop(body->gather->store, body->uses[i].day);
+}
+
 void body_sent(struct body *body)
 {
     let_go(body);

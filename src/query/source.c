@@ -206,6 +206,7 @@ enum body_state source_copy(struct body *body, const struct source *source, char
     if (guard_run(copy_rows, &c) || c.copied == 0 || !choice_was_sound(source)) {
         log_error("%s was cut off while it was sent: the answer ends short",
                   day_path(body->gather->series, source->facts->number, source->place, path));
+        day_drop(body->gather->store, source->day);
         return BODY_BROKEN;
     }
     *copied = c.copied;
