@@ -10,6 +10,7 @@ no warnings 'experimental::signatures';
 use FindBin;
 use lib "$FindBin::Bin/lib";
 use JSON::PP;
+use File::Path qw(remove_tree);
 use List::Util qw(max sum0 shuffle);
 use POSIX ();
 use Test::More;
@@ -224,6 +225,44 @@ subtest 'one state or the other' => sub {
     my @log = grep { /damaged day/ } split /\n/, $servers[0]->log_text;
     ok((@log || $all < 100) && !grep({ !m{\bdamaged day: \Q$series\E/(?:price|volume)\.\d\d\.\d\d\.25\.bin } } @log), 'damage is logged, with the file') or diag $log[0];
     $_->stop_ok for @servers;
+};
+
+subtest 'DATA is a link to the next release, and the last one is removed at once' => sub {
+    my $query = '/api/data?symbol=A&type=MD&columns=price&start=2025-01-01&end=2025-01-02';
+    my $right = sub ($r) { $r->{status} == 200 && substr($r->{body}, index($r->{body}, "\n") + 1) eq pack 'f<4', (2) x 4 };
+    my $listed = sub ($r) { $r->{status} == 200 && join(',', @{ decode_json($r->{body})->{symbols} }) eq 'A,B' };
+    my $covered = sub ($r) { $r->{status} == 200 && @{ decode_json($r->{body})->{days} } == 2 };
+    my $details = sub ($r) { $r->{status} == 200 && decode_json($r->{body})->{details}{coinbase}{A}{last_day} eq '2025-01-02' };
+    my $coverage = '/api/coverage?symbol=A&exchange=coinbase&type=MD';
+    for my $case (
+        [ 'a day of it', 'coinbase/A/MD/*.02.01.25.bin', $query, $right ],
+        [ 'a file of it', 'coinbase/A/MD/price.02.01.25.bin', $query, $right ],
+        [ 'a symbol of it', 'coinbase/A', $query, $right ],
+        [ 'all of it', '*', $query, $right ],
+        [ 'a day that is covered', 'coinbase/A/MD/*.02.01.25.bin', $coverage, $covered ],
+        [ 'all that is covered', '*', $coverage, $covered ],
+        [ 'a symbol that is listed', 'coinbase/B', '/api/symbols', $listed ],
+        [ 'all that is listed', '*', '/api/symbols', $listed ],
+        [ 'a day of the details', 'coinbase/A/MD/*.02.01.25.bin', '/api/symbols?details=1', $details ],
+    ) {
+        my ($name, $gone, $target, $as_it_should) = @$case;
+        my $home = scratch();
+        for my $release (1, 2) {
+            for my $symbol (qw(A B)) {
+                write_day("$home/v$release", "coinbase/$symbol/MD", $_, { time => [ midnight($_) + 1, midnight($_) + 2 ], price => [ ($release) x 2 ] })
+                    for qw(2025-01-01 2025-01-02);
+            }
+        }
+        symlink 'v1', "$home/data" or die $!;
+        my $server = Tickd->start(data => "$home/data", workers => 1, options => [ 'revalidate=1h', 'catalog_refresh=1h' ]);
+        symlink 'v2', "$home/next" or die $!;
+        rename "$home/next", "$home/data" or die $!;
+        remove_tree(glob "$home/v1/$gone");
+        my $r = $server->get($target);
+        ok($as_it_should->($r), "$name: what is there is found") or diag $r->{error} // "$r->{status}: " . show($r->{body});
+        unlike($server->log_text, qr/ error: /, "$name: and nothing is wrong");
+        $server->stop_ok;
+    }
 };
 
 done_testing;

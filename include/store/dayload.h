@@ -7,7 +7,6 @@
 #include "store/dayfile.h"
 #include "store/facts.h"
 #include "store/load.h"
-#include "store/root.h"
 #include "store/series.h"
 
 /*
@@ -25,7 +24,6 @@ struct dayload_file {
 
 struct dayload {
     struct load load;
-    struct root *root;
     struct series *series; /* pinned; not to be read by a helper */
     int32_t number;
     char time_path[DAYFILE_PATH];

@@ -27,6 +27,8 @@ enum load_result {
 struct load {
     struct helper_job job;
     struct store *store;
+    struct root *root;         /* what is read from; root_free is for who made the load */
+    bool stray;                /* ... was not DATA any more when that was done */
     struct load *next, **link; /* in the store's list */
     struct load_waiter *waiters;
     void (*read)(struct load *load);   /* what can block: on a helper; not to touch the store */
@@ -55,6 +57,13 @@ struct load_waiter {
  * Whether another load may be started now. If not, some are under way.
  */
 bool load_has_room(const struct store *store);
+
+/**
+ * load_is_stray(load):
+ * For settle: whether what was read is not of DATA, as that was replaced meanwhile. Then the
+ * store knows it, and nothing that was read is to be believed.
+ */
+bool load_is_stray(const struct load *load);
 
 /**
  * load_start(store, load):

@@ -66,6 +66,12 @@ struct root *root_share(const struct root *root);
 bool root_same(const struct root *a, const struct root *b);
 
 /**
+ * root_left(root, path):
+ * Whether ${root} stands for a directory that is not at ${path} any more. May block.
+ */
+bool root_left(const struct root *root, const char *path);
+
+/**
  * root_mark(root):
  * A number that stands for the directory, in all processes; 0: there is none.
  */

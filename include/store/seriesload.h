@@ -10,7 +10,6 @@
 #include "store/days.h"
 #include "store/facts.h"
 #include "store/load.h"
-#include "store/root.h"
 #include "store/series.h"
 
 /*
@@ -20,7 +19,6 @@
 
 struct seriesload {
     struct load load;
-    struct root *root;
     struct series *series; /* pinned; the one to bring up to date, or a new one */
     bool fresh;            /* it is new */
     char path[3 * 65];

@@ -45,7 +45,6 @@ struct snapshot {
 /* What a helper makes one with. */
 struct snapshot_job {
     struct load load;
-    struct root *root;
     const struct config *config;
     int64_t wall;                  /* nanoseconds since the epoch */
     const struct snapshot *base;   /* held; NULL: none */

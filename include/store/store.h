@@ -78,6 +78,13 @@ struct store *store_new(const struct config *config, const struct facts *facts,
 void store_begin(struct store *store, uint64_t now, int64_t wall);
 
 /**
+ * store_look(store):
+ * Look at the data root, due or not: if it is another one, forget what was known of the old
+ * one.
+ */
+void store_look(struct store *store);
+
+/**
  * store_tick(store, now):
  * The time is ${now} (clock_ms): for who goes on with work that was begun before.
  */

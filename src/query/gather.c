@@ -375,6 +375,8 @@ static enum gather_state look_at_days(struct gather *gather, struct arena *arena
     for (int budget = DAYS_PER_STEP; budget > 0; budget--) {
         if (gather->next > end)
             return GATHER_DONE;
+        if (gather->roots != gather->store->roots)
+            return GATHER_MORE; /* to start over */
         if (make_room(gather, arena))
             return GATHER_FAILED;
         switch (gather_one(gather, arena)) {

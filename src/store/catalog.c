@@ -96,7 +96,7 @@ static bool leads_on(const struct build *build, const char *path, const char *na
     if (len >= (int)sizeof(whole))
         return false;
     watch_link(&build->job->watch, whole);
-    int fd = root_open(build->job->root, whole, O_PATH | O_DIRECTORY);
+    int fd = root_open(build->job->load.root, whole, O_PATH | O_DIRECTORY);
     if (fd >= 0)
         close(fd);
     return fd >= 0;
@@ -132,7 +132,7 @@ static int read_names(const struct build *build, const char *path, DIR *director
 static int list_read(const struct build *build, const char *path, struct list *list)
 {
     struct stat found;
-    int fd = root_open(build->job->root, path, O_RDONLY | O_DIRECTORY);
+    int fd = root_open(build->job->load.root, path, O_RDONLY | O_DIRECTORY);
     DIR *directory = fd < 0 || fstat(fd, &found) ? NULL : fdopendir(fd);
 
     if (directory == NULL) {
@@ -248,7 +248,7 @@ static const struct catalog_symbol *find_unchanged(const struct build *build,
         before == NULL ? NULL : catalog_symbol(build->before, before, name);
     struct stat found;
 
-    if (symbol == NULL || symbol->mark == 0 || root_stat(build->job->root, path, &found) ||
+    if (symbol == NULL || symbol->mark == 0 || root_stat(build->job->load.root, path, &found) ||
         catalog_mark_of(&found, build->job->wall) != symbol->mark)
         return NULL;
     return symbol;
@@ -350,7 +350,7 @@ static int fill_exchange(struct build *build, struct catalog_exchange *exchange)
 
     watch_add(&build->job->watch, exchange->name);
     if (before != NULL && before->mark != 0 &&
-        root_stat(build->job->root, exchange->name, &found) == 0 &&
+        root_stat(build->job->load.root, exchange->name, &found) == 0 &&
         catalog_mark_of(&found, build->job->wall) == before->mark) {
         exchange->mark = before->mark;
         return add_symbols(build, exchange, before, NULL);

@@ -16,7 +16,6 @@
 
 struct census_load {
     struct load load;
-    struct root *root;
     char path[3 * 65];
     struct census *made;
     struct census **to; /* NULL: nobody wants it */
@@ -80,7 +79,7 @@ static int look(const struct census_load *load, DIR *directory, const char *name
         !S_ISLNK(found->st_mode))
         return 0;
     snprintf(path, sizeof(path), "%s/%s", load->path, name);
-    int fd = root_open(load->root, path, O_PATH);
+    int fd = root_open(load->load.root, path, O_PATH);
     int result = fd < 0 ? -1 : fstat(fd, found);
     if (fd >= 0)
         close(fd);
@@ -171,7 +170,7 @@ static int read_directory(struct census_load *load, DIR *directory)
 static void take(struct load *arg)
 {
     struct census_load *load = (struct census_load *)arg;
-    int fd = root_open(load->root, load->path, O_RDONLY | O_DIRECTORY);
+    int fd = root_open(load->load.root, load->path, O_RDONLY | O_DIRECTORY);
     DIR *directory = fd < 0 ? NULL : fdopendir(fd);
 
     if (directory == NULL) {
@@ -188,7 +187,7 @@ static void take(struct load *arg)
 static void free_load(struct census_load *load)
 {
     census_free(load->made);
-    root_free(load->root);
+    root_free(load->load.root);
     free(load);
 }
 
@@ -219,10 +218,13 @@ static void settle(struct load *arg)
     struct census_load *load = (struct census_load *)arg;
     struct store *store = arg->store;
     struct failure failure;
+    bool stray = load_is_stray(arg);
 
-    if (load->error == 0 && trouble_known(&store->troubles))
+    if (!stray && load->error == 0 && trouble_known(&store->troubles))
         trouble_over(&store->troubles, TROUBLE_LISTING, load->path);
-    if (load->error != 0) {
+    if (stray) {
+        load->error = 0;
+    } else if (load->error != 0) {
         explain(store, load, &failure);
     } else if (load->to != NULL) {
         *load->to = load->made;
@@ -241,7 +243,7 @@ struct census_load *census_begin(struct store *store, const char *path,
     }
     struct census_load *load = calloc(1, sizeof(*load));
     if (load == NULL || (load->made = calloc(1, sizeof(*load->made))) == NULL ||
-        (load->root = root_share(store->root)) == NULL) {
+        (load->load.root = root_share(store->root)) == NULL) {
         if (load != NULL)
             census_free(load->made);
         free(load);

@@ -248,7 +248,8 @@ static void settle(struct load *load)
     if (try_again(store, dayload))
         return;
     store->files_open -= dayload->count; /* they were reserved */
-    enum load_result result = judge(store, dayload, &failure);
+    enum load_result result =
+        load_is_stray(load) ? LOAD_AGAIN : judge(store, dayload, &failure);
     if (result == LOAD_OK || result == LOAD_ABSENT)
         calm(store, dayload);
     if (result == LOAD_OK)
@@ -322,7 +323,7 @@ static struct dayload *prepare(struct store *store, struct series *series, int32
 {
     struct dayload *dayload = dayload_new(count);
 
-    if (dayload == NULL || (dayload->root = root_share(store->root)) == NULL) {
+    if (dayload == NULL || (dayload->load.root = root_share(store->root)) == NULL) {
         if (dayload != NULL)
             dayload_free(dayload);
         if (waiter != NULL)

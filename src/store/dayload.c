@@ -17,7 +17,7 @@ struct dayload *dayload_new(unsigned count)
 /* Open and map one file; it is live if it was modified recently. */
 static void open_file(const struct dayload *dayload, struct dayload_file *wanted)
 {
-    struct dayfile *file = dayfile_open(dayload->root, wanted->path);
+    struct dayfile *file = dayfile_open(dayload->load.root, wanted->path);
 
     if (file != NULL &&
         dayfile_map(file, dayload->current || file->state.mtime > dayload->recent)) {
@@ -63,7 +63,7 @@ static bool time_was_replaced(const struct dayload *dayload)
     struct stat found;
     struct dayfile time = { .state = dayload->time, .mapped = SIZE_MAX };
 
-    return root_stat(dayload->root, dayload->time_path, &found) ||
+    return root_stat(dayload->load.root, dayload->time_path, &found) ||
            dayfile_compare(&time, &found) == DAYFILE_OTHER;
 }
 
@@ -96,6 +96,6 @@ void dayload_free(struct dayload *dayload)
 {
     for (unsigned i = 0; i < dayload->count; i++)
         dayfile_close(dayload->files[i].file);
-    root_free(dayload->root);
+    root_free(dayload->load.root);
     free(dayload);
 }

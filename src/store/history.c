@@ -79,7 +79,7 @@ static int read_series(const struct build *build, struct history_series *series,
                        const char *path)
 {
     struct stat found;
-    int fd = root_open(build->job->root, path, O_RDONLY | O_DIRECTORY);
+    int fd = root_open(build->job->load.root, path, O_RDONLY | O_DIRECTORY);
     DIR *directory = fd < 0 || fstat(fd, &found) ? NULL : fdopendir(fd);
     int error = errno;
 
@@ -123,7 +123,7 @@ static void look_again(const struct build *build, struct history_series *series,
         if (days[i] < DATE_FIRST || is_among(days, i, days[i]))
             continue;
         snprintf(whole, sizeof(whole), "%s/%s", path, name_file(SLICE("time"), days[i], file));
-        if (root_stat(build->job->root, whole, &found) == 0)
+        if (root_stat(build->job->load.root, whole, &found) == 0)
             learn_time(series, days[i], &found);
     }
 }
@@ -160,7 +160,8 @@ static int fill_series(struct build *build, const struct catalog_exchange *excha
 
     snprintf(path, sizeof(path), "%s/%s/%s", exchange->name, symbol->name,
              catalog_type(build->catalog, place));
-    if (before != NULL && before->mark != 0 && root_stat(build->job->root, path, &found) == 0 &&
+    if (before != NULL && before->mark != 0 &&
+        root_stat(build->job->load.root, path, &found) == 0 &&
         catalog_mark_of(&found, build->job->wall) == before->mark) {
         *series = *before;
         look_again(build, series, path);
@@ -276,7 +277,7 @@ static int64_t read_row(const struct build *build, const struct history_update *
 
     snprintf(path, sizeof(path), "%s/%s/%s/%s", update->exchange, update->row_symbol,
              update->type, name_file(SLICE("time"), update->row_day, file));
-    int fd = root_open(build->job->root, path, O_RDONLY);
+    int fd = root_open(build->job->load.root, path, O_RDONLY);
     if (fd < 0)
         return -1;
     if (fstat(fd, &found) == 0 && found.st_size >= TIME_BYTES) {

@@ -7,6 +7,7 @@ static void run(struct helper_job *job)
     struct load *load = (struct load *)job;
 
     load->read(load);
+    load->stray = root_left(load->root, load->store->config->data);
 }
 
 static void done(struct helper_job *job)
@@ -22,6 +23,15 @@ static void done(struct helper_job *job)
 
 /* Of one worker: more would only wait in the helpers' queue, and hold files. */
 #define LOADS_MAX 256
+
+/* Who puts another directory in place of DATA may well remove the old one at once: what is
+ * missing in that is no news. */
+bool load_is_stray(const struct load *load)
+{
+    if (load->stray)
+        store_look(load->store);
+    return load->stray || !root_same(load->root, load->store->root);
+}
 
 bool load_has_room(const struct store *store)
 {

@@ -126,16 +126,29 @@ static struct place *enter(const char *path)
     return place;
 }
 
-bool root_refresh(struct root *root)
+/* Whether ${place}, which NULL is not, is at ${path}; and whether there is any directory. */
+static bool is_at(const struct place *place, const char *path, bool *exists)
 {
     struct stat found;
-    struct place *before = root->place;
-    bool exists = stat(root->path, &found) == 0 && S_ISDIR(found.st_mode);
 
-    if (before == NULL && !exists)
-        return false;
-    if (before != NULL && exists && found.st_dev == before->device &&
-        found.st_ino == before->inode)
+    *exists = stat(path, &found) == 0 && S_ISDIR(found.st_mode);
+    return *exists && place != NULL && found.st_dev == place->device &&
+           found.st_ino == place->inode;
+}
+
+bool root_left(const struct root *root, const char *path)
+{
+    bool exists;
+
+    return root->place != NULL && !is_at(root->place, path, &exists);
+}
+
+bool root_refresh(struct root *root)
+{
+    struct place *before = root->place;
+    bool exists;
+
+    if (is_at(before, root->path, &exists) || (before == NULL && !exists))
         return false;
     root->place = exists ? enter(root->path) : NULL;
     leave(before);

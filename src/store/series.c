@@ -205,8 +205,8 @@ static enum load_result take_over(struct store *store, struct seriesload *series
 {
     struct series *series = seriesload->series;
 
-    if (!root_same(seriesload->root, store->root))
-        return LOAD_AGAIN; /* DATA was replaced meanwhile: that was read in the old one */
+    if (load_is_stray(&seriesload->load))
+        return LOAD_AGAIN;
     if (seriesload->error == 0 && install(store, seriesload)) {
         seriesload->error = ENOMEM;
         failure_set(&seriesload->failure, 503, NULL, "out of memory");
@@ -257,7 +257,7 @@ static struct seriesload *prepare(struct store *store, struct series *series, bo
 {
     struct seriesload *seriesload = calloc(1, sizeof(*seriesload));
 
-    if (seriesload == NULL || (seriesload->root = root_share(store->root)) == NULL) {
+    if (seriesload == NULL || (seriesload->load.root = root_share(store->root)) == NULL) {
         free(seriesload);
         return NULL;
     }

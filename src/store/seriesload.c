@@ -90,7 +90,7 @@ static void explain_absence(struct seriesload *seriesload)
     struct failure *failure = &seriesload->failure;
     char path[sizeof(seriesload->path)];
 
-    seriesload->rootless = !root_present(seriesload->root);
+    seriesload->rootless = !root_present(seriesload->load.root);
     if (seriesload->rootless) {
         failure_set(failure, 503, NULL, "the data directory is missing or empty");
         return;
@@ -100,7 +100,7 @@ static void explain_absence(struct seriesload *seriesload)
 
         memcpy(path, seriesload->path, end);
         path[end] = '\0';
-        int fd = root_open(seriesload->root, path, O_PATH | O_DIRECTORY);
+        int fd = root_open(seriesload->load.root, path, O_PATH | O_DIRECTORY);
         if (fd >= 0)
             close(fd);
         if (fd >= 0 && i < 2)
@@ -147,7 +147,7 @@ void seriesload_read(struct load *load)
     struct seriesload *seriesload = (struct seriesload *)load;
     const struct fact_series *fact = &seriesload->fact;
     struct stat found;
-    int fd = root_open(seriesload->root, seriesload->path, O_RDONLY | O_DIRECTORY);
+    int fd = root_open(seriesload->load.root, seriesload->path, O_RDONLY | O_DIRECTORY);
 
     if (fd < 0 || fstat(fd, &found)) {
         explain(seriesload, errno);
@@ -168,7 +168,7 @@ void seriesload_read(struct load *load)
 
 void seriesload_free(struct seriesload *seriesload)
 {
-    root_free(seriesload->root);
+    root_free(seriesload->load.root);
     free(seriesload->columns);
     free(seriesload);
 }

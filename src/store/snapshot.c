@@ -216,7 +216,7 @@ static void look(struct snapshot_job *job)
 {
     uint64_t began = clock_ns();
 
-    if (!root_present(job->root)) {
+    if (!root_present(job->load.root)) {
         job->error = ENOENT;
         failure_set(&job->failure, 503, NULL, "the data directory is missing or empty");
         return;
@@ -269,6 +269,17 @@ static void adopt(struct snapshot_job *job)
     }
 }
 
+/* What was found is of a directory that is not DATA any more, as is what was made before. */
+static void forget(struct snapshot_job *job)
+{
+    if (job->made != NULL)
+        job->made->free(job->made);
+    snapshot_release(job->slot->current);
+    job->slot->current = job->made = NULL;
+    job->note.generation = 0;
+    job->error = 0;
+}
+
 /* Tell the others what was found: what is in the slot. */
 static void tell(struct store *store, const struct snapshot_job *job)
 {
@@ -299,7 +310,7 @@ static void free_job(struct snapshot_job *job)
         job->taken->free(job->taken);
     snapshot_release((struct snapshot *)job->base);
     snapshot_release(job->current);
-    root_free(job->root);
+    root_free(job->load.root);
     free(job);
 }
 
@@ -310,7 +321,9 @@ static void settle(struct load *load)
     if (try_again(load->store, job))
         return;
     job->slot->job = NULL;
-    if (job->error == 0)
+    if (load_is_stray(load))
+        forget(job);
+    else if (job->error == 0)
         adopt(job);
     if (job->claim != 0)
         tell(load->store, job);
@@ -323,7 +336,7 @@ static struct snapshot_job *prepare(struct store *store, const struct snapshot_k
 {
     struct snapshot_job *job = calloc(1, sizeof(*job));
 
-    if (job == NULL || (job->root = root_share(store->root)) == NULL) {
+    if (job == NULL || (job->load.root = root_share(store->root)) == NULL) {
         free(job);
         return NULL;
     }

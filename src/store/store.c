@@ -48,14 +48,9 @@ void store_outage(struct store *store, bool gone)
     }
 }
 
-void store_begin(struct store *store, uint64_t now, int64_t wall)
+void store_look(struct store *store)
 {
-    store->turn++;
-    store->now = now;
-    store->wall = wall;
-    if (!store_stale(store, store->checked))
-        return;
-    store->checked = now;
+    store->checked = store->now;
     if (root_refresh(store->root)) {
         bool was_gone = store->outage;
 
@@ -64,13 +59,22 @@ void store_begin(struct store *store, uint64_t now, int64_t wall)
             log_warn("the data directory %s is another one than before: forgetting what was in "
                      "it",
                      store->config->data);
-        store->root_since = now;
+        store->root_since = store->now;
         store->roots++;
         store->troubles = (struct troubles){ 0 };
         lru_clear(&store->days);
         lru_clear(&store->series);
         stats_set(STATS_series_known, 0);
     }
+}
+
+void store_begin(struct store *store, uint64_t now, int64_t wall)
+{
+    store->turn++;
+    store->now = now;
+    store->wall = wall;
+    if (store_stale(store, store->checked))
+        store_look(store);
 }
 
 void store_free(struct store *store)
