@@ -5,7 +5,7 @@
 #include <stddef.h>
 #include <string.h>
 
-/* A run of bytes that somebody else owns; not terminated. */
+/* A run of bytes that somebody else owns; not terminated. One of length 0 may be at NULL. */
 struct slice {
     const char *at;
     size_t len;
@@ -32,7 +32,7 @@ static inline struct slice slice_of(const char *string)
  */
 static inline bool slice_is(struct slice s, const char *literal)
 {
-    return s.len == strlen(literal) && memcmp(s.at, literal, s.len) == 0;
+    return s.len == strlen(literal) && (s.len == 0 || memcmp(s.at, literal, s.len) == 0);
 }
 
 /**
@@ -41,7 +41,7 @@ static inline bool slice_is(struct slice s, const char *literal)
  */
 static inline bool slice_equal(struct slice a, struct slice b)
 {
-    return a.len == b.len && memcmp(a.at, b.at, a.len) == 0;
+    return a.len == b.len && (a.len == 0 || memcmp(a.at, b.at, a.len) == 0);
 }
 
 /**
