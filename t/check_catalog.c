@@ -181,6 +181,10 @@ END_TEST
 /* A directory does not change when what a link in it leads to appears. */
 START_TEST(catalog_follows_links_that_lead_somewhere_at_last)
 {
+    if (!files_openat2()) {
+        printf("catalog: no openat2: no link is followed\n");
+        return;
+    }
     begin();
     files_link("../.later", "ex/C");
     files_link("../../.type", "ex/A/TICKS");

@@ -4,10 +4,12 @@
 #include <fcntl.h>
 #include <ftw.h>
 #include <limits.h>
+#include <linux/openat2.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/name.h"
@@ -163,6 +165,16 @@ void files_rename(const char *from, const char *to)
 void files_link(const char *target, const char *path)
 {
     ck_assert_int_eq(symlink(target, full(path)), 0);
+}
+
+bool files_openat2(void)
+{
+    struct open_how how = { .flags = O_PATH };
+    long fd = syscall(SYS_openat2, AT_FDCWD, ".", &how, sizeof(how));
+
+    if (fd >= 0)
+        close((int)fd);
+    return fd >= 0;
 }
 
 const char *files_column(const char *series, const char *column, int32_t day)

@@ -1,6 +1,7 @@
 #ifndef T_FILES_H
 #define T_FILES_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -93,6 +94,13 @@ void files_touch(const char *path, int64_t wall);
 void files_remove(const char *path);
 void files_rename(const char *from, const char *to);
 void files_link(const char *target, const char *path);
+
+/**
+ * files_openat2(void):
+ * Whether there is an openat2(2), without which no link is followed: valgrind can be an old
+ * kernel.
+ */
+bool files_openat2(void);
 
 /**
  * files_column(series, column, day):
