@@ -345,6 +345,7 @@ START_TEST(gather_misses_a_column_that_is_gone)
         files_remove(files_column(FILES_SERIES, "ask", DAY + d));
     session_later(&session, 5000);
     refuse("columns=ask" WHOLE, 404, "columns", "does not exist");
+    session_end(&session);
 }
 END_TEST
 
