@@ -444,6 +444,34 @@ START_TEST(loop_expires)
 }
 END_TEST
 
+static void expire_never(struct user *user)
+{
+    loop_expire(loop, &user->io, 0);
+}
+
+/* What came in time is in time, however late the loop comes to it: its core may have been
+ * somebody else's. */
+START_TEST(loop_receives_before_it_expires)
+{
+    struct user user;
+
+    begin();
+    add(&user);
+    user.act = expire_never;
+    loop_receive(loop, &user.io);
+    turns(1);
+    say(&user, "in time");
+    loop_expire(loop, &user.io, 1);
+    for (uint64_t start = clock_ms(); clock_ms() < start + 200;)
+        usleep(10000);
+    turns(3);
+    ck_assert_int_eq(user.received, 1);
+    ck_assert_int_eq(user.expired, 0);
+    end(&user);
+    loop_free(loop);
+}
+END_TEST
+
 static void answer_with_everything(struct user *user)
 {
     loop_receive(loop, &user->io);
@@ -1050,6 +1078,7 @@ static void add_case(Suite *suite, const char *name, void (*use)(void))
                                    loop_tells_of_a_peer_that_is_gone,
                                    loop_yields,
                                    loop_expires,
+                                   loop_receives_before_it_expires,
                                    loop_closes_from_anywhere,
                                    loop_closes_others,
                                    loop_answers_at_once,

@@ -1,6 +1,9 @@
 #include "process/selftest.h"
 
+#include <unistd.h>
+
 #include "api/answer.h"
+#include "base/clock.h"
 #include "files.h"
 #include "store/store.h"
 #include "unit.h"
@@ -53,6 +56,30 @@ START_TEST(selftest_hears_an_answer_and_leaves_nothing)
 }
 END_TEST
 
+/* A worker that had to wait for its core while it started, and clients that are given little
+ * time. */
+START_TEST(selftest_of_a_late_worker)
+{
+    static const unsigned engines[] = { CONFIG_ENGINE_EPOLL, CONFIG_ENGINE_IO_URING };
+
+    for (size_t i = 0; i < COUNT_OF(engines); i++) {
+        begin();
+        files_set(config, "header_timeout", "1ms");
+        struct loop *loop = some_loop(engines[i]);
+        if (loop != NULL) {
+            struct conn_pool *conns = conn_pool_new(loop, &api, config);
+
+            for (uint64_t start = clock_ms(); clock_ms() < start + 200;)
+                usleep(10000);
+            ck_assert(selftest_answers(loop, conns, 60000));
+            conn_pool_free(conns);
+        }
+        loop_free(loop);
+        end();
+    }
+}
+END_TEST
+
 /* Connections of a loop that nobody turns. */
 START_TEST(selftest_does_not_wait_for_ever)
 {
@@ -68,4 +95,5 @@ START_TEST(selftest_does_not_wait_for_ever)
 }
 END_TEST
 
-UNIT("selftest", selftest_hears_an_answer_and_leaves_nothing, selftest_does_not_wait_for_ever)
+UNIT("selftest", selftest_hears_an_answer_and_leaves_nothing, selftest_of_a_late_worker,
+     selftest_does_not_wait_for_ever)

@@ -187,7 +187,8 @@ size_t loop_share(const struct loop *loop);
 
 /**
  * loop_hurry(loop):
- * There are small answers about: let turns be short for a while, at some cost to the large ones.
+ * There are small answers about: let turns be short for a while, at some cost to the large
+ * ones.
  */
 void loop_hurry(struct loop *loop);
 
@@ -208,7 +209,8 @@ void loop_yield(struct loop *loop, struct loop_io *io);
 
 /**
  * loop_expire(loop, io, ms):
- * Call expired in ${ms} milliseconds, instead of what was set before; 0: not at all.
+ * Call expired in ${ms} milliseconds, instead of what was set before; 0: not at all. What is
+ * there by then is received first, however late the loop is.
  */
 void loop_expire(struct loop *loop, struct loop_io *io, uint64_t ms);
 

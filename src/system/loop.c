@@ -446,8 +446,8 @@ int loop_turn(struct loop *loop, int most)
     loop->moved = 0;
     if (loop->engine->wait(loop, wait))
         return -1;
+    do_ready(loop); /* first: what is there was in time, if it is the loop that is late */
     timers_expire(&loop->timers, loop->now, expire, loop);
-    do_ready(loop);
     bury(loop);
     stats_time(STATS_turn_time, clock_ns() - loop->woken);
     return 0;
