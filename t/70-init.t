@@ -55,7 +55,7 @@ sub serves {
     return $http && $http->get('/health')->{status} == 200;
 }
 
-END { my $pid = master(); kill 'KILL', $pid if defined $pid && Tickd::title($pid) =~ /\Atickd: / }
+END { my $pid = defined $dir ? master() : undef; kill 'KILL', $pid if defined $pid && Tickd::title($pid) =~ /\Atickd: / }
 
 like(Tickd::_slurp($script), qr/^### BEGIN INIT INFO\n(?:# .*\n)+### END INIT INFO$/m, 'it has the header of LSB');
 ok(-x $script, 'and can be executed');
