@@ -27,6 +27,7 @@ static void capture(void)
 /* As a process starts, whatever tests came before. */
 static void begin(void)
 {
+    files_fresh();
     capture();
     log_to_stderr("tickd");
     log_set_level(LOG_LEVEL_NOTICE);
@@ -206,9 +207,9 @@ START_TEST(log_goes_to_a_file_and_moves_with_it)
     char path[4096], moved[4096];
     struct stat file;
 
+    begin();
     snprintf(path, sizeof(path), "%s/error", files_root());
     snprintf(moved, sizeof(moved), "%s/error.1", files_root());
-    begin();
     ck_assert_int_eq(log_reopen(), 0); /* nothing to reopen */
     ck_assert_int_eq(log_to_file("/nowhere/at/all"), -1);
     ck_assert_int_eq(errno, ENOENT);
@@ -248,10 +249,10 @@ START_TEST(log_keeps_the_old_file_if_there_is_no_new_one)
 {
     char path[4096], moved[4096];
 
+    begin();
     files_folder("logs");
     snprintf(path, sizeof(path), "%s/logs/error", files_root());
     snprintf(moved, sizeof(moved), "%s/gone/error", files_root());
-    begin();
     ck_assert_int_eq(log_to_file(path), 0);
     files_rename("logs", "gone");
     errno = EPERM;
@@ -268,9 +269,9 @@ START_TEST(log_takes_standard_error_along)
 {
     char path[4096], moved[4096];
 
+    begin();
     snprintf(path, sizeof(path), "%s/error", files_root());
     snprintf(moved, sizeof(moved), "%s/error.1", files_root());
-    begin();
     log_take_stderr(); /* there is no file to take it to */
     log_error("x");
     ck_assert_str_eq(captured(), "tickd: x\n");
@@ -293,8 +294,8 @@ START_TEST(log_lines_are_whole)
     char path[4096], line[16], text[101];
     size_t lines = 0;
 
-    snprintf(path, sizeof(path), "%s/error", files_root());
     begin();
+    snprintf(path, sizeof(path), "%s/error", files_root());
     ck_assert_int_eq(log_to_file(path), 0);
     for (int i = 0; i < PROCESSES; i++) {
         if (fork() == 0) {

@@ -1106,7 +1106,9 @@ int main(void)
     Suite *suite = suite_create("loop");
 
     add_case(suite, "epoll", use_epoll);
-    if (loop_choose(CONFIG_ENGINE_IO_URING, problem, sizeof(problem)) != NULL)
+    if (unit_epoll_only())
+        printf("without io_uring: TICKD_ENGINE=epoll\n");
+    else if (loop_choose(CONFIG_ENGINE_IO_URING, problem, sizeof(problem)) != NULL)
         add_case(suite, "io_uring", use_io_uring);
     else
         printf("without io_uring: %s\n", problem);

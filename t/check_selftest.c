@@ -29,6 +29,9 @@ static void end(void)
 static struct loop *some_loop(unsigned engine)
 {
     char problem[256];
+
+    if (engine != CONFIG_ENGINE_EPOLL && unit_epoll_only())
+        return NULL;
     const struct loop_engine *chosen = loop_choose(engine, problem, sizeof(problem));
 
     return chosen == NULL ? NULL : loop_new(chosen);

@@ -2,8 +2,10 @@
 #define T_UNIT_H
 
 #include <check.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 /*
  * UNIT(name, test, ...): the main() of one unit test program, which runs the given tests, each
@@ -26,6 +28,15 @@
         srunner_free(runner);                                                                  \
         return failed ? EXIT_FAILURE : EXIT_SUCCESS;                                           \
     }
+
+/* Whether both engines are to be tried, or epoll only: valgrind cannot see what io_uring
+ * writes. */
+static inline bool unit_epoll_only(void)
+{
+    const char *engine = getenv("TICKD_ENGINE");
+
+    return engine != NULL && strcmp(engine, "epoll") == 0;
+}
 
 #define COUNT_OF(array) (sizeof(array) / sizeof(*(array)))
 
