@@ -13,20 +13,21 @@ my $data = scratch();
 sample("$data");
 my $query = '/api/data?symbol=BTC-USD&type=MD&columns=time,price&start=2025-01-01&end=2025-01-07';
 
+my $refuse = 'strace -f -qq -o /dev/null -e trace=io_uring_setup -e inject=io_uring_setup:error=EPERM';
+
 # serves(OPTION ...): the log of a server that answers.
 sub serves {
     my (@options) = @_;
     my $server = Tickd->start(data => "$data", workers => 1, options => \@options);
     is($server->get($query)->{status}, 200, "it serves (@options)");
     # A tracer keeps signals for itself.
-    kill 'TERM', $ENV{TICKD_WRAPPER} ? $server->workers : $server->{pid};
+    kill 'TERM', ($ENV{TICKD_WRAPPER} // '') eq $refuse ? $server->workers : $server->{pid};
     ok(wait_for(10, sub { $server->gone }) && $server->{status} == 0, "it stops (@options)");
     return $server->log_text;
 }
 
 unlike(serves('engine=epoll'), qr/io_uring/, 'epoll: no word of io_uring');
 
-my $refuse = 'strace -f -qq -o /dev/null -e trace=io_uring_setup -e inject=io_uring_setup:error=EPERM';
 SKIP: {
     skip 'a wrapper is in the way', 3 if $ENV{TICKD_WRAPPER};
     skip 'a tracer is in the way of the leak checker', 3 if sanitized();
