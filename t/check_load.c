@@ -39,6 +39,7 @@ static struct gate {
 
 static pthread_mutex_t closed = PTHREAD_MUTEX_INITIALIZER;
 static bool is_closed;
+static unsigned standing; /* at a gate, or not reaped yet */
 
 static void pass_gate(struct helper_job *job)
 {
@@ -50,11 +51,15 @@ static void pass_gate(struct helper_job *job)
 static void passed_gate(struct helper_job *job)
 {
     (void)job;
+    standing--;
 }
 
 static void close_gate(void)
 {
     ck_assert(!is_closed);
+    while (standing > 0)
+        ck_assert(helper_wait(helper));
+    standing = THREADS;
     is_closed = true;
     pthread_mutex_lock(&closed);
     for (int i = 0; i < THREADS; i++) {
