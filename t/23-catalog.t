@@ -34,10 +34,14 @@ symlink "$home/outside", "$data/outside" or die $!;
 symlink "$home/outside/SECRET", "$data/coinbase/OUT" or die $!;
 symlink 'BTC-USD', "$data/coinbase/ALIAS" or die $!;
 
+# Without openat2(2) a server follows no link; not every wrapper has it.
+my $openat2 = 'my ($path, $how) = ("/", pack "QQQ", 010000000, 0, 0); exit(syscall(437, -100, $path, $how, length $how) < 0)';
+my $links = run_command(20, (split ' ', $ENV{TICKD_WRAPPER} // ''), $^X, '-e', $openat2)->{status} eq '0';
+
 # names(PATH): the directories that can be asked for, as a server without links out of DATA sees them.
 sub names ($path) {
     opendir my $dir, $path or return ();
-    return sort grep { /\A[A-Za-z0-9_:-][A-Za-z0-9._:-]{0,63}\z/ && !/\.\./ && -d "$path/$_" && !(-l "$path/$_" && readlink("$path/$_") =~ m{\A/}) } readdir $dir;
+    return sort grep { /\A[A-Za-z0-9_:-][A-Za-z0-9._:-]{0,63}\z/ && !/\.\./ && -d "$path/$_" && !(-l "$path/$_" && (!$links || readlink("$path/$_") =~ m{\A/})) } readdir $dir;
 }
 
 # expected(EXCHANGE or undef, DETAILS)
@@ -83,7 +87,7 @@ with_server(0, sub {
     subtest 'what is there' => sub {
         my $r = right('all');
         my $json = decode_json($r->{body});
-        is_deeply($json->{exchanges}{coinbase}, [qw(ALIAS BTC-USD ETH-USD)], 'by hand');
+        is_deeply($json->{exchanges}{coinbase}, [ $links ? 'ALIAS' : (), qw(BTC-USD ETH-USD) ], 'by hand');
         is_deeply($json->{exchanges}{bare}, [], 'an exchange without symbols');
         right('one exchange', 'binance');
         right('details', undef, 1);
