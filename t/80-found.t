@@ -230,7 +230,7 @@ subtest 'how it is started makes no difference' => sub {
         kill $_, $daemon for qw(HUP USR1);
         ok($http && $http->get('/health')->{status} == 200, 'HUP and USR1 do it no harm');
         kill 'TERM', $daemon;
-        ok(wait_for(10, sub { !-e $socket }), 'and it stops');
+        ok(wait_for(10, sub { !-e $socket && !Tickd::alive($daemon) }), 'and it stops'); # (its title is the next one's)
     }
 };
 
