@@ -539,7 +539,7 @@ START_TEST(prepared_in_use_stays)
     static struct seen was[READERS], is[READERS];
     char text[300];
 
-    begin_with("10s", "8k", "max_mapped", "64");
+    begin_with("10s", "24k", "max_mapped", "64");
     for (size_t i = 0; i < READERS; i++) {
         const char *query = texts[i % COUNT_OF(texts)];
 
@@ -587,7 +587,7 @@ START_TEST(prepared_is_bounded)
     struct answer held;
     char text[300];
 
-    begin_with("1h", "3k", NULL, NULL);
+    begin_with("1h", "10k", NULL, NULL);
     settle(texts[0]);
     answer_init(&held, 4096);
     open_answer(&kept, &held, texts[0]);

@@ -23,9 +23,10 @@
  * at again: it is what the query would find if it were asked as a new one.
  *
  * Rows stay in their files and are sent from there. Only those picked at a distance, which are
- * few and dear to come by, are kept as well. A query is kept when it is asked for the second
- * time. All that is kept is bounded ("answer_cache"), the oldest use goes first. One thread
- * only.
+ * dear to come by, are kept as well, and a page of rows at most, which costs less to have than
+ * to ask its files for their lengths before each answer. A query is kept when it is asked for
+ * the second time. All that is kept is bounded ("answer_cache"), the oldest use goes first. One
+ * thread only.
  */
 
 /* What is known of one query. Days are held only while an answer uses it. */
@@ -40,7 +41,7 @@ struct prepared_answer {
     unsigned framing; /* CONFIG_FRAMING_* */
     struct slice line;
     uint64_t data_bytes; /* of rows behind the line: in the files, or ... */
-    bool picked;         /* ... in memory, where they follow the line's bytes */
+    bool copied;         /* ... in memory, where they follow the line's bytes */
     struct gather gather;
     struct plan plan;
     struct tag tag;         /* done */

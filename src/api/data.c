@@ -17,7 +17,7 @@ static enum answer_state repeat(struct answer *answer)
     struct prepared_answer *prepared = answer->prepared;
     struct slice lead = prepared->line;
 
-    if (prepared->picked) {
+    if (prepared->copied) {
         lead.len += prepared->data_bytes;
         body_of(&answer->body, lead);
     } else {

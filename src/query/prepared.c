@@ -14,6 +14,10 @@
 #define DAYS_MAX 32
 #define PICKED_MAX 65536
 
+/* So few bytes of rows are cheaper to have twice than to ask their files for their lengths
+ * before each answer. */
+#define FEW 4096
+
 /* About what an answer without rows takes. */
 #define USUAL 1024
 
@@ -23,7 +27,7 @@ struct prepared {
     struct lru answers;
     uint64_t secret;    /* whoever does not know it cannot make texts of equal hashes */
     uint64_t *asked;    /* hashes of texts that were asked, as many as answers has buckets */
-    struct arena arena; /* for rows being picked */
+    struct arena arena; /* for rows being copied */
     struct body body;   /* likewise */
 };
 
@@ -94,11 +98,23 @@ static bool is_current(const struct store *store, const struct prepared_answer *
     return true;
 }
 
+/* Keep what rows are sent from. */
 static void hold_days(struct store *store, const struct prepared_answer *answer)
 {
+    if (answer->copied)
+        return;
     for (unsigned i = 0; i < answer->gather.day_count; i++)
         day_hold(store, answer->gather.days[i].day);
     series_hold(store, answer->gather.series);
+}
+
+static void release_days(struct store *store, const struct prepared_answer *answer)
+{
+    if (answer->copied)
+        return;
+    for (unsigned i = 0; i < answer->gather.day_count; i++)
+        day_release(store, answer->gather.days[i].day);
+    series_release(store, answer->gather.series);
 }
 
 struct prepared_answer *prepared_find(struct prepared *prepared, struct slice text, bool *again)
@@ -133,9 +149,7 @@ void prepared_release(struct prepared_answer *answer)
     if (answer == NULL)
         return;
     prepared = answer->owner;
-    for (unsigned i = 0; i < answer->gather.day_count; i++)
-        day_release(prepared->store, answer->gather.days[i].day);
-    series_release(prepared->store, answer->gather.series);
+    release_days(prepared->store, answer);
     lru_unpin(&prepared->answers, &answer->entry);
 }
 
@@ -196,9 +210,9 @@ static struct layout lay_out(struct slice text, const struct gather *gather,
     return l;
 }
 
-/* Pick the rows of ${answer}, which is otherwise whole, and put them behind its line. Returns
- * whether they could be had at once. */
-static bool pick(struct prepared *prepared, struct prepared_answer *answer)
+/* Copy the rows of ${answer}, which is otherwise whole, behind its line. Returns whether they
+ * could be had at once. */
+static bool copy_rows(struct prepared *prepared, struct prepared_answer *answer)
 {
     struct body *body = &prepared->body;
     char *to = (char *)answer->line.at + answer->line.len;
@@ -289,11 +303,11 @@ void prepared_keep(struct prepared *prepared, struct slice text, const struct qu
                    uint64_t data_bytes, const struct tag *tag)
 {
     struct prepared_answer *answer;
-    bool picked = plan->step > 1;
+    bool copied = plan->step > 1 || data_bytes <= FEW;
 
     if (!is_worth_it(gather, plan, line, data_bytes))
         return;
-    struct layout l = lay_out(text, gather, plan, line.len + (picked ? data_bytes : 0));
+    struct layout l = lay_out(text, gather, plan, line.len + (copied ? data_bytes : 0));
     if (l.end > prepared->most)
         return;
     while (prepared->used + l.end > prepared->most && lru_evict(&prepared->answers))
@@ -304,10 +318,10 @@ void prepared_keep(struct prepared *prepared, struct slice text, const struct qu
         return;
     answer->framing = query->framing;
     answer->data_bytes = data_bytes;
-    answer->picked = picked;
+    answer->copied = copied;
     answer->tag = *tag;
     answer->tag.wait = (struct warm_wait){ 0 };
-    if (mark(answer) && (!picked || pick(prepared, answer)))
+    if (mark(answer) && (!copied || copy_rows(prepared, answer)))
         lru_add(&prepared->answers, &answer->entry, hash_of(prepared, text));
     else
         free_answer(prepared, &answer->entry);
