@@ -127,6 +127,16 @@ START_TEST(catalog_reads_young_directories_again)
 }
 END_TEST
 
+/* What there is once ${from} has become ${to}, in or out of the exchange, which then changed at
+ * ${mtime}. */
+static struct catalog *get_after_move(const char *from, const char *to, int64_t mtime)
+{
+    files_rename(from, to);
+    files_touch("ex", mtime);
+    session_later(&session, 20000);
+    return get();
+}
+
 /* What was left out for want of room is listed once there is some. */
 START_TEST(catalog_lists_what_was_left_out_when_there_is_room)
 {
@@ -150,27 +160,18 @@ START_TEST(catalog_lists_what_was_left_out_when_there_is_room)
     done(first);
     done(second);
 
-    files_rename("ex/A", ".A");
-    files_touch("ex", OLD + 1);
-    session_later(&session, 20000);
-    first = get();
+    first = get_after_move("ex/A", ".A", OLD + 1);
     ck_assert_uint_eq(first->symbol_count, 3);
     ck_assert_str_eq(first->symbols[2].name, "D");
     ck_assert(!first->full);
     done(first);
 
     /* It is pushed out, though nothing has happened to its exchange, and comes back. */
-    files_rename(".A", "ex/A");
-    files_touch("ex", OLD + 2);
-    session_later(&session, 20000);
-    first = get();
+    first = get_after_move(".A", "ex/A", OLD + 2);
     ck_assert(first->full);
     ck_assert_str_eq(first->symbols[2].name, "C");
     done(first);
-    files_rename("ex/A", ".A");
-    files_touch("ex", OLD + 3);
-    session_later(&session, 20000);
-    first = get();
+    first = get_after_move("ex/A", ".A", OLD + 3);
     ck_assert_uint_eq(first->symbol_count, 3);
     ck_assert_str_eq(first->symbols[2].name, "D");
     done(first);

@@ -29,7 +29,7 @@
  * thread only.
  */
 
-/* What is known of one query. Days are held only while an answer uses it. */
+/* What is known of one query. Days are held only while an answer sends their rows. */
 struct prepared_answer {
     struct lru_entry entry;
     struct prepared *owner;

@@ -46,7 +46,7 @@ void announce_serving(const struct master *master)
     if (setup->config->admin_listen.untouched &&
         sockets_admin_from(setup->sockets) == sockets_count(setup->sockets))
         log_notice("going on without an admin listener: the default, %s, cannot be had",
-                 setup->config->admin_listen.items[0]);
+                   setup->config->admin_listen.items[0]);
     log_notice("%zu worker%s serving %s", setup->workers, setup->workers == 1 ? " is" : "s are",
                setup->config->data);
     notify_send("READY=1\nMAINPID=%d\nSTATUS=%zu worker%s serving %s", (int)getpid(),
